@@ -1,0 +1,55 @@
+# Everything a person runs from a checkout. Each environment is made from its lock file and kept until that changes.
+PYTHON ?= python3
+ARGS ?=
+
+TEST := .venv-test
+DEMO := .venv-demo
+PIP := -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint format golden lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(DEMO)/.made ## A whole story on this machine in under a minute: table, stream, cluster, controller
+	$(DEMO)/bin/gco-stream-reconciler demo $(ARGS)
+
+test: $(TEST)/.made ## Every test that needs nothing but this machine
+	$(TEST)/bin/python -m pytest -n auto $(ARGS)
+
+lint: $(TEST)/.made ## ruff, mypy, import contracts
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+	$(TEST)/bin/mypy
+	$(TEST)/bin/lint-imports
+
+format: $(TEST)/.made ## Format the code
+	$(TEST)/bin/ruff check --fix-only .
+	$(TEST)/bin/ruff format .
+
+golden: $(TEST)/.made ## Write the golden manifests anew; read the difference before you commit it
+	UPDATE_GOLDEN=1 $(TEST)/bin/python -m pytest tests/unit/manifests $(ARGS)
+
+lock: $(TEST)/.made ## Resolve the dependencies anew
+	$(TEST)/bin/pip-compile $(LOCK) -o requirements.lock pyproject.toml
+	$(TEST)/bin/pip-compile $(LOCK) --extra sandbox -o requirements-sandbox.lock pyproject.toml
+	$(TEST)/bin/pip-compile $(LOCK) --extra sandbox --extra dev -o requirements-dev.lock pyproject.toml
+
+clean: ## Remove the environments and caches
+	rm -rf $(TEST) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# No index URL and no local path may end up in a lock file.
+LOCK := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+$(TEST)/.made: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(TEST)
+	$(TEST)/bin/python $(PIP) install --require-hashes -r requirements-dev.lock
+	$(TEST)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEMO)/.made: requirements-sandbox.lock pyproject.toml
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python $(PIP) install --require-hashes -r requirements-sandbox.lock
+	$(DEMO)/bin/python $(PIP) install --no-deps -e .
+	touch $@

@@ -1,0 +1,18 @@
+"""What all tests share."""
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the main thread without an event loop of its own.
+
+    pytest-asyncio otherwise has one made before the first async test, and leaks it: the garbage collector then fails
+    whichever test happens to run (unclosed sockets).
+    """
+    asyncio.set_event_loop(None)
+    # A loaded machine generates slowly and misses deadlines; neither says anything about the code.
+    settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+    settings.load_profile("project")
