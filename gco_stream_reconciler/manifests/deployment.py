@@ -1,0 +1,44 @@
+"""The Deployment of an endpoint's primary or canary."""
+
+from typing import Any
+
+from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.manifests import names
+from gco_stream_reconciler.manifests.context import ManifestContext, metadata, selector
+from gco_stream_reconciler.manifests.names import Role
+from gco_stream_reconciler.manifests.template import pod_template, template_hash
+
+_PROGRESS_MARGIN_SECONDS = 600
+
+
+def deployment(
+    endpoint: Endpoint, context: ManifestContext, *, role: Role, replicas: int | None, revision: int
+) -> dict[str, Any]:
+    """The manifest. `replicas` None leaves the field out: an autoscaler owns it. `revision` is the Pod template's.
+
+    The progress deadline covers the longest start that the startup probe allows (rule 1).
+    """
+    template = pod_template(endpoint, context, role=role, revision=revision)
+    spec: dict[str, Any] = {
+        "selector": {"matchLabels": selector(endpoint, role)},
+        "progressDeadlineSeconds": context.settings.startup_limit_seconds + _PROGRESS_MARGIN_SECONDS,
+        "template": template,
+    }
+    if replicas is not None:
+        spec["replicas"] = replicas
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(
+            endpoint,
+            context,
+            name=names.object_name(endpoint.name, role),
+            role=role,
+            labels=endpoint.labels,
+            annotations={
+                names.ANNOTATION_TEMPLATE_REVISION: str(revision),
+                names.ANNOTATION_TEMPLATE_HASH: template_hash(template),
+            },
+        ),
+        "spec": spec,
+    }

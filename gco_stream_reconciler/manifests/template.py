@@ -1,0 +1,157 @@
+"""The Pod template, in the revisions that Deployments may have been made with (rule 15).
+
+Revision 0 is the predecessor's. Revision 1 adds a startup probe, the spec's tolerations, the instance type, a root path
+for images that take one, and a model copy without user text in a shell line.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from gco_stream_reconciler.endpoints.images import resolve_image
+from gco_stream_reconciler.endpoints.model import Endpoint, EndpointSpec, Toleration
+from gco_stream_reconciler.manifests import model_sync, root_path
+from gco_stream_reconciler.manifests.context import ManifestContext, identity_labels, spec_of
+from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
+
+SERVICE_ACCOUNT = "gco-service-account"
+CONTAINER = "inference"
+STARTUP_PERIOD_SECONDS = 10
+_ACCELERATORS = {"nvidia": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
+_DEFAULT_REQUESTS = {"cpu": "1", "memory": "4Gi"}
+_DEFAULT_LIMITS = {"cpu": "4", "memory": "16Gi"}
+
+
+def pod_template(
+    endpoint: Endpoint, context: ManifestContext, *, role: Role, revision: int
+) -> dict[str, Any]:
+    """The template of the endpoint's Pods. Raises ValueError for a revision that does not exist."""
+    if not 0 <= revision <= NEWEST_TEMPLATE_REVISION:
+        raise ValueError(
+            f"template revision {revision} does not exist; the newest is {NEWEST_TEMPLATE_REVISION}"
+        )
+    spec = spec_of(endpoint)
+    pod: dict[str, Any] = {
+        "serviceAccountName": SERVICE_ACCOUNT,
+        "containers": [_container(endpoint, context, role=role, revision=revision)],
+        "tolerations": _tolerations(spec, revision),
+    }
+    node_selector = _node_selector(spec, revision)
+    if node_selector:
+        pod["nodeSelector"] = node_selector
+    if model_sync.needs_storage(spec):
+        pod["volumes"] = [model_sync.volume()]
+    sync = model_sync.init_container(endpoint.name, spec, context, revision=revision)
+    if sync is not None:
+        pod["initContainers"] = [sync]
+    return {"metadata": {"labels": identity_labels(endpoint, role)}, "spec": pod}
+
+
+def template_hash(template: Mapping[str, Any]) -> str:
+    """16 hex digits that name a template."""
+    canonical = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    return sha256(canonical.encode()).hexdigest()[:16]
+
+
+def container_image(endpoint: Endpoint, context: ManifestContext, role: Role) -> str:
+    """The image of this Region. A canary's is never taken from the primary's map."""
+    spec = spec_of(endpoint)
+    if role is Role.PRIMARY:
+        return resolve_image(spec.image, context.region, spec.region_image_uris).image
+    if spec.canary is None:
+        raise ValueError(f"endpoint {endpoint.name!r} has no canary")
+    return resolve_image(spec.canary.image, context.region, {}).image
+
+
+def _container(endpoint: Endpoint, context: ManifestContext, *, role: Role, revision: int) -> dict[str, Any]:
+    spec = spec_of(endpoint)
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": container_image(endpoint, context, role),
+        "ports": [{"containerPort": spec.port, "protocol": "TCP"}],
+        "resources": _resources(spec),
+        **_probes(endpoint, context, revision),
+    }
+    if spec.env:
+        container["env"] = [{"name": name, "value": value} for name, value in sorted(spec.env.items())]
+    if spec.command:
+        container["command"] = list(spec.command)
+    args = root_path.arguments(endpoint, context, revision=revision)
+    if args:
+        container["args"] = args
+    if model_sync.needs_storage(spec):
+        container["volumeMounts"] = [model_sync.mount()]
+    return container
+
+
+def _resources(spec: EndpointSpec) -> dict[str, dict[str, str]]:
+    requests = dict(_DEFAULT_REQUESTS if spec.resource_requests is None else spec.resource_requests)
+    limits = dict(_DEFAULT_LIMITS if spec.resource_limits is None else spec.resource_limits)
+    if spec.gpu_count > 0:
+        requests[_ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
+        limits[_ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
+    return {"requests": requests, "limits": limits}
+
+
+def _probes(endpoint: Endpoint, context: ManifestContext, revision: int) -> dict[str, Any]:
+    path = root_path.health_path(endpoint, context, revision=revision)
+    get = {"path": path, "port": spec_of(endpoint).port}
+    probes: dict[str, Any] = {
+        "livenessProbe": {
+            "httpGet": get,
+            "initialDelaySeconds": 120,
+            "periodSeconds": 15,
+            "failureThreshold": 5,
+        },
+        "readinessProbe": {"httpGet": dict(get), "initialDelaySeconds": 30, "periodSeconds": 10},
+    }
+    if revision >= 1:
+        # The other probes begin only after this one, so a slow model load is not killed.
+        failures = -(-context.settings.startup_limit_seconds // STARTUP_PERIOD_SECONDS)
+        probes["startupProbe"] = {
+            "httpGet": dict(get),
+            "periodSeconds": STARTUP_PERIOD_SECONDS,
+            "failureThreshold": failures,
+        }
+    return probes
+
+
+def _tolerations(spec: EndpointSpec, revision: int) -> list[dict[str, Any]]:
+    accelerator = {
+        "key": _ACCELERATORS[spec.accelerator],
+        "operator": "Equal",
+        "value": "true",
+        "effect": "NoSchedule",
+    }
+    if revision == 0:
+        return [accelerator]
+    own = [_toleration(toleration) for toleration in spec.tolerations]
+    return [accelerator, *(toleration for toleration in own if toleration != accelerator)]
+
+
+def _toleration(toleration: Toleration) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "key": toleration.key,
+        "operator": toleration.operator,
+        "value": toleration.value,
+        "effect": toleration.effect,
+    }
+    present = {name: value for name, value in fields.items() if value}
+    if toleration.toleration_seconds is not None:
+        present["tolerationSeconds"] = toleration.toleration_seconds
+    return present
+
+
+def _node_selector(spec: EndpointSpec, revision: int) -> dict[str, str]:
+    selector = dict(spec.node_selector)
+    if not selector and spec.gpu_count > 0:
+        if spec.accelerator == "neuron":
+            selector["accelerator"] = "neuron"
+        else:
+            selector["eks.amazonaws.com/instance-gpu-manufacturer"] = "nvidia"
+    if spec.capacity_type is not None:
+        selector["karpenter.sh/capacity-type"] = spec.capacity_type
+    if revision >= 1 and spec.gpu_type is not None:
+        selector["node.kubernetes.io/instance-type"] = spec.gpu_type
+    return selector
