@@ -1,0 +1,13 @@
+"""What to do about the difference between the table and the cluster. Pure.
+
+Guarantees
+    * `plan` depends on its arguments only: the same endpoint, observation, time and settings give the same plan.
+    * A plan that changes nothing is empty: no action, and no status other than the one already reported.
+    * No action names an object that is not this endpoint's own (rule 12); every deletion carries the object's UID.
+    * Nothing is decided about an object that was not seen: the plan asks for a read by name first.
+
+Not here
+    * Watchdog, canary, promotion, purge, orphans, adoption of the predecessor's objects: such objects are reported
+      and left alone.
+    * I/O of any kind. The caller reads, executes, and asks again.
+"""

@@ -1,0 +1,111 @@
+"""What is known of an endpoint's objects when a plan is made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from gco_stream_reconciler.planning.actions import ObjectRef
+
+KubeObject: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The cluster as seen for one endpoint.
+
+    objects: from the cache, replaced by what a read by name gave in this pass.
+    fetched: refs read by name in this pass; one that is not in `objects` is confirmed to be absent.
+    pods: the Pods of the Deployment, or None if they were not listed.
+    stale: the cache has been out of touch with the API server; nothing is deleted on its word.
+    """
+
+    objects: Mapping[ObjectRef, KubeObject] = field(default_factory=dict)
+    fetched: frozenset[ObjectRef] = frozenset()
+    pods: Sequence[KubeObject] | None = None
+    stale: bool = False
+
+    def get(self, ref: ObjectRef) -> KubeObject | None:
+        """The object, or None if it is not known to exist."""
+        return self.objects.get(ref)
+
+    def is_unknown(self, ref: ObjectRef) -> bool:
+        """Whether an object of this name may exist unseen: the cache holds only what carries our type label."""
+        return ref not in self.objects and ref not in self.fetched
+
+
+def metadata(obj: KubeObject) -> Mapping[str, Any]:
+    """The object's metadata."""
+    found = obj.get("metadata")
+    return found if isinstance(found, Mapping) else {}
+
+
+def uid(obj: KubeObject) -> str:
+    """The object's UID."""
+    return str(metadata(obj).get("uid", ""))
+
+
+def annotation(obj: KubeObject, name: str) -> str | None:
+    """An annotation's value, or None."""
+    return (metadata(obj).get("annotations") or {}).get(name)
+
+
+def is_deleting(obj: KubeObject) -> bool:
+    """Whether the object only waits for its finalizers (rule 4: missing for "wanted", existing for "gone")."""
+    return "deletionTimestamp" in metadata(obj)
+
+
+def deleting_since(obj: KubeObject) -> float | None:
+    """When its deletion began, in epoch seconds."""
+    stamp = metadata(obj).get("deletionTimestamp")
+    return datetime.fromisoformat(stamp).timestamp() if isinstance(stamp, str) else None
+
+
+def ready_replicas(deployment: KubeObject | None) -> int:
+    """Ready Pods of a Deployment; 0 for one that does not exist."""
+    return int(_status(deployment).get("readyReplicas") or 0)
+
+
+def live_replicas(deployment: KubeObject | None) -> int:
+    """`spec.replicas` as it stands in the cluster; 0 for a Deployment that does not exist."""
+    if deployment is None:
+        return 0
+    return int((deployment.get("spec") or {}).get("replicas", 1))
+
+
+def running_replicas(deployment: KubeObject | None) -> int:
+    """Pods that the Deployment still has, ready or not."""
+    return int(_status(deployment).get("replicas") or 0)
+
+
+def rollout_is_complete(deployment: KubeObject, wanted_replicas: int) -> bool:
+    """Whether every Pod is of the current template and enough of them are ready.
+
+    The conditions of `kubectl rollout status`: the controller has seen this generation, all wanted Pods are
+    updated, and no Pod of an older template is left (it would count as ready).
+    """
+    status = _status(deployment)
+    seen = int(status.get("observedGeneration") or 0) >= int(metadata(deployment).get("generation") or 0)
+    updated = int(status.get("updatedReplicas") or 0)
+    total = int(status.get("replicas") or 0)
+    return (
+        seen
+        and updated >= wanted_replicas
+        and total <= updated
+        and ready_replicas(deployment) >= wanted_replicas
+    )
+
+
+def rollout_is_stalled(deployment: KubeObject) -> bool:
+    """Whether the Deployment has passed its progress deadline."""
+    return any(
+        condition.get("type") == "Progressing"
+        and condition.get("status") == "False"
+        and condition.get("reason") == "ProgressDeadlineExceeded"
+        for condition in _status(deployment).get("conditions") or ()
+    )
+
+
+def _status(deployment: KubeObject | None) -> Mapping[str, Any]:
+    found = (deployment or {}).get("status")
+    return found if isinstance(found, Mapping) else {}
