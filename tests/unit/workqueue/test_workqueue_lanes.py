@@ -1,0 +1,87 @@
+import pytest
+
+from gco_stream_reconciler.workqueue.state import Lane, QueueState
+
+
+def test_live_changes_go_before_timers_and_timers_before_the_resync() -> None:
+    state = QueueState()
+    state.add("resync", Lane.RESYNC, 0)
+    state.add("timer", Lane.TIMER, 0)
+    state.add("live-1", Lane.LIVE, 0)
+    state.add("live-2", Lane.LIVE, 0)
+    assert [state.get(1)[0] for _ in range(4)] == ["live-1", "live-2", "timer", "resync"]
+
+
+def test_a_key_added_in_a_better_lane_moves_up_and_keeps_its_age() -> None:
+    state = QueueState()
+    state.add("other", Lane.TIMER, 0)
+    state.add("key", Lane.RESYNC, 0)
+    state.add("key", Lane.LIVE, 5)
+    assert state.get(6) == ("key", 6)
+    assert len(state) == 1
+
+
+def test_a_key_added_in_a_worse_lane_stays_where_it_is() -> None:
+    state = QueueState()
+    state.add("key", Lane.LIVE, 0)
+    state.add("key", Lane.RESYNC, 0)
+    assert state.depth_by_lane() == {Lane.LIVE: 1, Lane.TIMER: 0, Lane.RESYNC: 0}
+
+
+def test_a_key_added_twice_in_process_comes_again_in_the_better_lane() -> None:
+    state = QueueState()
+    state.add("key", Lane.LIVE, 0)
+    state.get(0)
+    assert state.add("key", Lane.RESYNC, 1)
+    assert not state.add("key", Lane.LIVE, 2)
+    assert state.done("key", 3) == (3, True)
+    assert state.waiting() == {"key": (Lane.LIVE, 1)}
+
+
+def one_worker(state: QueueState, seconds_a_key: float, until: float) -> dict[str, float]:
+    """Work through the queue with live changes coming faster than they can be worked on; when each key was got."""
+    now, count, got = 0.0, 0, {}
+    while now < until:
+        for _ in range(3):
+            count += 1
+            state.add(f"live-{count}", Lane.LIVE, now)
+        key, _ = state.get(now)
+        got[key] = now
+        now += seconds_a_key
+        state.done(key, now)
+    return got
+
+
+def test_live_changes_that_never_stop_keep_the_other_lanes_waiting_for_a_minute_at_most() -> None:
+    state = QueueState()
+    for number in range(20):
+        state.add(f"resync-{number}", Lane.RESYNC, 0)
+        state.add(f"timer-{number}", Lane.TIMER, 0)
+    got = one_worker(state, 0.5, 120)
+    slow = {key: when for key, when in got.items() if not key.startswith("live")}
+    assert len(slow) == 40
+    assert max(slow.values()) <= 60
+
+
+def test_an_aged_backlog_takes_no_more_than_every_second_turn() -> None:
+    state = QueueState()
+    for number in range(1_000):
+        state.add(f"resync-{number}", Lane.RESYNC, 0)
+    for number in range(100):
+        state.add(f"live-{number}", Lane.LIVE, 100)
+    turns = [state.get(100)[0] for _ in range(200)]
+    assert sum(key.startswith("live") for key in turns) == 100
+
+
+def test_earlier_times_asked_for_again_and_again_take_no_memory() -> None:
+    state = QueueState()
+    for number in range(10_000):
+        state.add_at("key", 1_000_000.0 - number, Lane.TIMER)
+    state.validate()
+    assert len(state._heap) < 100
+    assert state.next_due() == 990_001.0
+
+
+def test_done_for_a_key_that_is_not_in_process_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        QueueState().done("key", 0)
