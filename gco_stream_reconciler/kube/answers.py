@@ -1,0 +1,160 @@
+"""What an answer of the API server means, as one of this program's errors.
+
+Source: API conventions, "HTTP Status codes" and "Response Status Kind", and recorded answers of kube-apiserver 1.36.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from gco_stream_reconciler.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidObjectError,
+    NamespaceNotFoundError,
+    NotFoundError,
+    PermissionDeniedError,
+    ReconcilerError,
+    ResourceExpiredError,
+    RetryableError,
+    ThrottledError,
+    UnavailableError,
+)
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+# The API server answers an ill-typed or undeclared field in an apply with status 500 and this message.
+_ILL_TYPED = "failed to create typed patch object"
+_LONGEST_MESSAGE = 600
+# Shorter values are no secrets, and masking them would make the message unreadable.
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, as an error message names it."""
+
+    method: str
+    path: str
+    watch: bool = False
+    secrets: frozenset[str] = frozenset()
+
+    @property
+    def permission(self) -> str:
+        """The RBAC rule this call needs, e.g. `patch deployments in namespace gco-inference`."""
+        _, _, tail = self.path.partition("/namespaces/")
+        namespace, _, rest = tail.partition("/")
+        plural, _, name = rest.partition("/")
+        verb = _VERBS.get(self.method) or (
+            "watch" if self.watch else "list" if plural and not name else "get"
+        )
+        return f"{verb} {plural} in namespace {namespace}" if plural else f"{verb} {self.path}"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+_CLASSES: Mapping[int, type[ReconcilerError]] = {
+    HTTPStatus.UNAUTHORIZED: PermissionDeniedError,
+    HTTPStatus.FORBIDDEN: PermissionDeniedError,
+    HTTPStatus.REQUEST_TIMEOUT: UnavailableError,
+    HTTPStatus.CONFLICT: ConflictError,
+    HTTPStatus.GONE: ResourceExpiredError,
+    HTTPStatus.TOO_MANY_REQUESTS: ThrottledError,
+}
+
+
+def error_of(call: Call, status: int, body: bytes, *, retry_after: str | None = None) -> ReconcilerError:
+    """The error for an answer that is not 2xx; its body may be a Status object, plain text or nothing."""
+    answer = _status_object(body)
+    said = readable(answer.get("message") or body.decode("utf-8", "replace") or "no message", call.secrets)
+    what = f"{call} answered {status}: {said}"
+    details = answer.get("details")
+    details = details if isinstance(details, dict) else {}
+    if status == HTTPStatus.NOT_FOUND:
+        return _not_found(what, answer, details)
+    error = _class_of(status, answer)
+    if issubclass(error, RetryableError):
+        return error(what, retry_after_seconds=_seconds(retry_after, details))
+    return error(what + _remedy(call, status))
+
+
+def _class_of(status: int, answer: Mapping[str, Any]) -> type[ReconcilerError]:
+    if status == HTTPStatus.CONFLICT and answer.get("reason") == "AlreadyExists":
+        return AlreadyExistsError
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR and str(answer.get("message", "")).startswith(_ILL_TYPED):
+        return InvalidObjectError
+    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return _CLASSES.get(status, InvalidObjectError if refused else UnavailableError)
+
+
+def _remedy(call: Call, status: int) -> str:
+    match status:
+        case HTTPStatus.UNAUTHORIZED:
+            return "; the credentials are not accepted: check the service account or kubeconfig"
+        case HTTPStatus.FORBIDDEN:
+            return f"; needed: {call.permission}"
+        case _:
+            return "; correct what the endpoint's spec asks for"
+
+
+def _not_found(what: str, answer: Mapping[str, Any], details: Mapping[str, Any]) -> ReconcilerError:
+    if answer.get("reason") == "NotFound" and details.get("name"):
+        if details.get("kind") == "namespaces":
+            return NamespaceNotFoundError(f"{what}; create the namespace or correct the endpoint's namespace")
+        return NotFoundError(what)
+    # Whoever answered does not know the object: a proxy, or an API server that does not serve the group (yet).
+    return UnavailableError(f"{what}; this says nothing about the object: check the API server's address")
+
+
+def _status_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
+
+
+def _seconds(retry_after: str | None, details: Mapping[str, Any]) -> float | None:
+    """Retry-After as the API server writes it: whole seconds, in the header and in the Status."""
+    for value in (retry_after, details.get("retryAfterSeconds")):
+        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
+            return float(value)
+    return None
+
+
+# --- What may be said -------------------------------------------------------------------------------------
+
+
+def readable(text: object, secrets: Iterable[str] = ()) -> str:
+    """One printable line of at most 600 characters, without the secrets."""
+    line = str(text)
+    for secret in sorted(secrets, key=len, reverse=True):
+        line = line.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+    line = escaped(line.strip())
+    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    """`text` with every unprintable character (line ends, escapes, direction marks) as its backslash escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def secrets_of(body: object) -> frozenset[str]:
+    """Every environment value in a manifest: the API server's refusals may quote them."""
+    return frozenset(value for value in _environment_values(body) if len(value) >= _SHORTEST_SECRET)
+
+
+def _environment_values(node: object) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == "env" and isinstance(value, list):
+                yield from (
+                    str(entry["value"]) for entry in value if isinstance(entry, Mapping) and "value" in entry
+                )
+            else:
+                yield from _environment_values(value)
+    elif isinstance(node, list):
+        for entry in node:
+            yield from _environment_values(entry)

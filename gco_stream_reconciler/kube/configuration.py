@@ -1,0 +1,89 @@
+"""Which API server, with which credentials: the pod's service account, then a kubeconfig."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubernetes_asyncio.client import Configuration
+from kubernetes_asyncio.config import load_kube_config
+from kubernetes_asyncio.config.config_exception import ConfigException
+from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
+
+from gco_stream_reconciler.errors import ConfigurationError
+
+LoadConfiguration = Callable[[], Awaitable[Any]]
+"""Loads a kubernetes_asyncio Configuration, fresh at every call; raises ConfigurationError."""
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_DEFAULT_KUBECONFIG = "~/.kube/config"
+# An exec plugin (aws eks get-token) may hang on its own network.
+_LOAD_SECONDS = 30.0
+
+
+def found_configuration(
+    kubeconfig: str = "", *, environ: Mapping[str, str] = os.environ, service_account: Path = SERVICE_ACCOUNT
+) -> LoadConfiguration:
+    """The configuration of the pod this runs in; outside a cluster that of `kubeconfig` (default ~/.kube/config).
+
+    The service account's token file is read again every minute: the kubelet rotates it.
+    """
+
+    async def load() -> Any:
+        configuration = Configuration()
+        loader = InClusterConfigLoader(
+            token_filename=str(service_account / "token"),
+            cert_filename=str(service_account / "ca.crt"),
+            environ=dict(environ),
+        )
+        try:
+            loader.load_and_set(configuration)
+        except (ConfigException, OSError) as error:
+            return await _from_kubeconfig(kubeconfig or _DEFAULT_KUBECONFIG, not_in_cluster=str(error))
+        return configuration
+
+    return load
+
+
+def fixed_configuration(host: str, *, token: str = "") -> LoadConfiguration:
+    """An API server at a known address, as the embedded one of the demo: `host` is a URL such as http://127.0.0.1:8001."""
+
+    async def load() -> Any:
+        configuration = Configuration(host=host)
+        if token:
+            configuration.api_key["BearerToken"] = f"Bearer {token}"
+        return configuration
+
+    return load
+
+
+async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
+    files = _existing(paths)
+    if not files:
+        raise ConfigurationError(
+            f"no Kubernetes configuration: not in a cluster ({not_in_cluster}) and no kubeconfig at {paths}; "
+            "run in a pod with a service account, or set KUBECONFIG (aws eks update-kubeconfig writes one)"
+        )
+    configuration = Configuration()
+    try:
+        async with asyncio.timeout(_LOAD_SECONDS):
+            await load_kube_config(
+                config_file=os.pathsep.join(files),
+                client_configuration=configuration,
+                persist_config=False,
+            )
+    except TimeoutError as error:
+        raise ConfigurationError(
+            f"kubeconfig {paths}: its credential plugin gave no answer within {_LOAD_SECONDS:g} s; run it by hand"
+        ) from error
+    except Exception as error:  # the loader lets KeyError, TypeError, YAML and plugin errors out
+        raise ConfigurationError(
+            f"kubeconfig {paths} cannot be used: {type(error).__name__}: {error}; `kubectl version` tells more"
+        ) from error
+    return configuration
+
+
+def _existing(paths: str) -> list[str]:
+    files = (Path(path).expanduser() for path in paths.split(os.pathsep) if path)
+    return [str(file) for file in files if file.is_file()]
