@@ -1,0 +1,127 @@
+"""The consumer: start, readers, discovery, recovery."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from gco_stream_reconciler.errors import FatalError, ReconcilerError
+from gco_stream_reconciler.settings import StreamSettings
+from gco_stream_reconciler.stream.adapter import Record, StreamAdapter, StreamDescription, written_at
+from gco_stream_reconciler.stream.backoff import Backoff
+from gco_stream_reconciler.stream.changes import key_to_queue
+from gco_stream_reconciler.stream.ports import ChangeSink, StreamObserver
+from gco_stream_reconciler.stream.reader import Progress
+from gco_stream_reconciler.stream.session import StreamSession
+
+_SLOWEST_RESTART_SECONDS = 10.0
+_ENABLING_PAUSE_SECONDS = 1.0
+_DISABLED_PAUSE_SECONDS = 10.0
+
+
+class StreamConsumer:
+    """Reads the table's stream for ever and hands keys to the sink.
+
+    `clock` is monotonic seconds. `region` is ours: the Region whose status in a record is our own.
+    """
+
+    def __init__(
+        self,
+        *,
+        adapter: StreamAdapter,
+        sink: ChangeSink,
+        settings: StreamSettings,
+        region: str,
+        clock: Callable[[], float],
+        random: Random,
+        observer: StreamObserver,
+        log: FilteringBoundLogger | None = None,
+    ) -> None:
+        self._adapter = adapter
+        self._sink = sink
+        self._settings = settings
+        self._region = region
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._log: FilteringBoundLogger = log or structlog.get_logger()
+        self._session: StreamSession | None = None
+        self._began = clock()
+        self._finished_arn = ""
+        self.last_error = ""
+
+    async def run(self) -> None:
+        """Consume for ever, starting over when the table gets another stream.
+
+        Raises StreamNotEnabledError and TableNotFoundError; everything else is tried again with backoff.
+        """
+        backoff = Backoff(self._random, slowest_seconds=_SLOWEST_RESTART_SECONDS)
+        while True:
+            try:
+                description = await self._described()
+                session = self._session_of(description)
+                self._session = session
+                await session.run(started=backoff.succeeded)
+                self._finished_arn = description.arn
+                self._log.info("stream_ended", arn=description.arn, status=description.status)
+            except FatalError:
+                raise
+            except ReconcilerError as error:
+                self.last_error = str(error)
+                pause = backoff.failed()
+                self._observer.failed(type(error).__name__)
+                self._log.warning("stream_start_failed", error=str(error), retry_in_seconds=round(pause, 1))
+                await asyncio.sleep(pause)
+
+    def progress(self) -> list[Progress]:
+        """Every shard that is being read."""
+        return self._session.progress() if self._session else []
+
+    def unpolled_seconds(self) -> float:
+        """How long the shard that has waited longest has not been read; since the start where none is read yet."""
+        now = self._clock()
+        shards = self.progress()
+        return now - (min(shard.polled_at for shard in shards) if shards else self._began)
+
+    # --- The start of a session -----------------------------------------------------------------------------------
+
+    async def _described(self) -> StreamDescription:
+        """The table's stream, once it can be read: not while it is being enabled, nor one that was read to its end."""
+        while True:
+            description = await self._adapter.describe()
+            ended = description.status == "DISABLED" and description.arn == self._finished_arn
+            if description.status != "ENABLING" and not ended:
+                return description
+            if ended:
+                self.last_error = "the table's stream is disabled; enable it again"
+                self._log.error(
+                    "stream_disabled", arn=description.arn, remedy="enable the table's stream again"
+                )
+            await asyncio.sleep(_DISABLED_PAUSE_SECONDS if ended else _ENABLING_PAUSE_SECONDS)
+
+    def _session_of(self, description: StreamDescription) -> StreamSession:
+        self._log.info(
+            "stream_found", arn=description.arn, status=description.status, view=description.view_type
+        )
+        return StreamSession(
+            description.arn,
+            adapter=self._adapter,
+            settings=self._settings,
+            deliver=self._deliver,
+            request_resync=self._request_resync,
+            clock=self._clock,
+            random=self._random,
+            observer=self._observer,
+            log=self._log,
+        )
+
+    def _deliver(self, record: Record) -> None:
+        key = key_to_queue(record, region=self._region, own_status_is_ours=self._sink.own_status_is_ours)
+        if key is not None:
+            self._sink.changed(key, written_at(record))
+
+    def _request_resync(self, reason: str) -> None:
+        self._observer.resync_requested(reason)
+        self._sink.request_resync(reason)
