@@ -1,0 +1,186 @@
+"""The endpoint table: reads, scans, and the one write that the controller makes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+
+from gco_stream_reconciler.aws.calls import with_retries
+from gco_stream_reconciler.aws.errors import own_errors
+from gco_stream_reconciler.aws.session import Clients
+from gco_stream_reconciler.errors import ConditionFailedError
+from gco_stream_reconciler.settings import PlaceSettings
+
+Item = dict[str, Any]
+T = TypeVar("T")
+
+CALL_SECONDS = 8.0
+"""Deadline of one call, its quick retries included."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDescription:
+    """What identifies a table. `table_id` stays the same for its life and is given to no other."""
+
+    table_id: str
+    arn: str
+    status: str
+
+
+class EndpointTable:
+    """Reads go to the read Region, writes to the home Region.
+
+    Every method raises UnavailableError, ThrottledError, PermissionDeniedError, TableNotFoundError or
+    ConfigurationError (no credentials).
+    """
+
+    def __init__(self, clients: Clients, place: PlaceSettings, *, random: Random) -> None:
+        self._clients = clients
+        self._name = place.table_name
+        self._home = f"table {place.table_name} in {place.home_region}"
+        self._local = f"table {place.table_name} in {place.read_region}"
+        self._random = random
+
+    async def describe(self) -> TableDescription:
+        """The home table."""
+
+        async def call() -> Mapping[str, Any]:
+            with own_errors("dynamodb:DescribeTable", self._home):
+                answer = await self._clients.home.describe_table(TableName=self._name)
+            table: Mapping[str, Any] = answer["Table"]
+            return table
+
+        table = await self._retried(call, f"description of {self._home}")
+        return TableDescription(
+            table_id=str(table.get("TableId") or table["TableArn"]),
+            arn=str(table["TableArn"]),
+            status=str(table.get("TableStatus", "")),
+        )
+
+    async def get(self, name: str) -> Item | None:
+        """One item as the read Region has it (a consistent read there), or None."""
+        return await self._get(self._clients.local, self._local, name)
+
+    async def get_home(self, name: str) -> Item | None:
+        """One item as the home Region has it, or None: for what destroys something."""
+        return await self._get(self._clients.home, self._home, name)
+
+    async def scan(self) -> AsyncIterator[list[Item]]:
+        """Every item of the read Region, page by page, read consistently. An incomplete scan raises."""
+        start: Mapping[str, Any] | None = None
+        while True:
+            page = await self._scan_page(start)
+            yield list(page.get("Items", ()))
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return
+
+    async def write_status(
+        self,
+        *,
+        name: str,
+        region: str,
+        created_at: str | None,
+        status: Mapping[str, Any],
+        only_if_desired_state: str | None = None,
+        region_status_exists: bool,
+    ) -> None:
+        """Set `region_status.{region}` to an attribute value, touching nothing else.
+
+        Raises ConditionFailedError when the item is gone, another incarnation (`created_at`), or in another
+        desired state than the one that the status speaks of.
+        """
+        condition = _Condition(name, created_at, only_if_desired_state)
+        variants = (_within_map, _whole_map) if region_status_exists else (_whole_map, _within_map)
+        try:
+            await self._update(variants[0](condition, self._name, region, status))
+        except ConditionFailedError:
+            # Perhaps only the map came or went since the item was read: the other form decides.
+            await self._update(variants[1](condition, self._name, region, status))
+
+    async def _get(self, client: Any, where: str, name: str) -> Item | None:
+        async def call() -> Item | None:
+            with own_errors("dynamodb:GetItem", where):
+                answer = await client.get_item(
+                    TableName=self._name, Key={"endpoint_name": {"S": name}}, ConsistentRead=True
+                )
+            item: Item | None = answer.get("Item")
+            return item
+
+        return await self._retried(call, f"item {name!a} of {where}")
+
+    async def _scan_page(self, start: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        position = {"ExclusiveStartKey": start} if start else {}
+
+        async def call() -> Mapping[str, Any]:
+            with own_errors("dynamodb:Scan", self._local):
+                page: Mapping[str, Any] = await self._clients.local.scan(
+                    TableName=self._name, ConsistentRead=True, **position
+                )
+            return page
+
+        return await self._retried(call, f"scan of {self._local}")
+
+    async def _update(self, request: Mapping[str, Any]) -> None:
+        async def call() -> None:
+            with own_errors("dynamodb:UpdateItem", self._home):
+                await self._clients.home.update_item(**request)
+
+        # Setting the same value again is harmless, so an unclear outcome may be repeated.
+        await self._retried(call, f"status write to {self._home}")
+
+    async def _retried(self, call: Callable[[], Awaitable[T]], what: str) -> T:
+        return await with_retries(call, seconds=CALL_SECONDS, what=what, random=self._random)
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """Which item a write is about."""
+
+    name: str
+    created_at: str | None
+    desired_state: str | None
+
+    def request(self, table: str, update: str, extra: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """UpdateItem with the conditions that every status write has, and one of its own."""
+        conditions = ["attribute_exists(endpoint_name)", extra]
+        names = {"#statuses": "region_status"}
+        bound = dict(values)
+        if self.created_at is None:
+            conditions.append("attribute_not_exists(created_at)")
+        else:
+            conditions.append("created_at = :created")
+            bound[":created"] = {"S": self.created_at}
+        if self.desired_state is not None:
+            conditions.append("desired_state = :desired")
+            bound[":desired"] = {"S": self.desired_state}
+        return {
+            "TableName": table,
+            "Key": {"endpoint_name": {"S": self.name}},
+            "UpdateExpression": update,
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": bound,
+        }
+
+
+def _within_map(condition: _Condition, table: str, region: str, status: Mapping[str, Any]) -> dict[str, Any]:
+    """The map is there: set our entry alone, so that other Regions' writes and ours do not meet."""
+    request = condition.request(
+        table,
+        "SET #statuses.#region = :status",
+        "attribute_type(#statuses, :map)",
+        {":status": status, ":map": {"S": "M"}},
+    )
+    request["ExpressionAttributeNames"]["#region"] = region
+    return request
+
+
+def _whole_map(condition: _Condition, table: str, region: str, status: Mapping[str, Any]) -> dict[str, Any]:
+    """The map is absent or of another type: a nested SET would fail, so the whole attribute is set."""
+    return condition.request(
+        table,
+        "SET #statuses = :statuses",
+        "(attribute_not_exists(#statuses) OR NOT attribute_type(#statuses, :map))",
+        {":statuses": {"M": {region: status}}, ":map": {"S": "M"}},
+    )

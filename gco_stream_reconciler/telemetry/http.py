@@ -1,0 +1,75 @@
+"""Probes and metrics over HTTP."""
+
+import json
+from dataclasses import asdict
+from typing import Self
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from gco_stream_reconciler.errors import ConfigurationError
+from gco_stream_reconciler.telemetry.health import Check, Health, reasons
+
+
+class ProbeServer:
+    """`/healthz`, `/readyz` and `/metrics`; everything else is 404. Use as an async context manager.
+
+    `port` 0 takes any free port; the property `port` tells which.
+    """
+
+    def __init__(
+        self,
+        *,
+        health: Health,
+        registry: CollectorRegistry,
+        port: int,
+        host: str = "0.0.0.0",  # noqa: S104 - the kubelet and Prometheus come over the pod's address
+    ) -> None:
+        self._health = health
+        self._registry = registry
+        self._host = host
+        self._wanted_port = port
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None)
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises ConfigurationError where the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._wanted_port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigurationError(
+                f"port {self._wanted_port} cannot be listened on: {error.strerror or error}; set HTTP_PORT (0 takes any)"
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._runner.addresses[0][1])
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return _probe(self._health.alive)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _probe(self._health.ready)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+
+def _probe(checks: tuple[Check, ...]) -> web.Response:
+    found = [asdict(reason) for reason in reasons(checks)]
+    body = json.dumps({"ok": not found, "reasons": found}) + "\n"
+    return web.Response(status=503 if found else 200, text=body, content_type="application/json")

@@ -1,0 +1,79 @@
+"""Structured logs: structlog, with the standard library's loggers led into it."""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from gco_stream_reconciler.settings import TelemetrySettings
+
+SERVICE = "gco-stream-reconciler"
+# Their debug and info lines are about single HTTP requests.
+_NOISY = ("aiobotocore", "botocore", "kubernetes_asyncio", "aiohttp.access", "urllib3")
+
+
+def configure_logging(
+    settings: TelemetrySettings, *, cluster: str, region: str, stream: TextIO | None = None
+) -> structlog.typing.FilteringBoundLogger:
+    """Set structlog and the root logger up, once per process; returns the logger that the parts are given.
+
+    Lines go to standard error. json: `timestamp`, `level`, `event`, `service`, `cluster_id`, `region` and the event's
+    own fields. text: for a person, in colour on a terminal.
+    """
+    output = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderers: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if settings.log_format == "json":
+        renderers += [
+            _constant({"service": SERVICE, "cluster_id": cluster, "region": region}),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(default=str),
+        ]
+    else:
+        renderers += [
+            structlog.processors.format_exc_info,
+            _without_control_characters,
+            structlog.dev.ConsoleRenderer(colors=output.isatty()),
+        ]
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=renderers))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger(SERVICE)
+    return log
+
+
+def _constant(fields: Mapping[str, str]) -> Processor:
+    def add(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**fields, **event}
+
+    return add
+
+
+def _without_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # JSON escapes them by itself; a text line would be broken, or a terminal told to do something.
+    return {
+        key: _escaped(value) if isinstance(value, str) and key != "exception" else value
+        for key, value in event.items()
+    }
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

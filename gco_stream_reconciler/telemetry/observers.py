@@ -1,0 +1,122 @@
+"""Observers of the single parts; `Metrics` owns one of each."""
+
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class _Counts(Protocol):
+    def inc(self) -> None:
+        """One more."""
+
+
+class _Measures(Protocol):
+    def observe(self, amount: float) -> None:
+        """One measurement."""
+
+
+class QueueMetrics:
+    """One queue's counters, its label resolved once: this is the hottest path of the process."""
+
+    __slots__ = ("added", "done", "got", "retried")
+
+    def __init__(self, *, added: _Counts, waited: _Measures, worked: _Measures, retried: _Counts) -> None:
+        self.added = added.inc
+        self.got = waited.observe
+        self.done = worked.observe
+        self.retried = retried.inc
+
+
+class InformerMetrics:
+    """List+watch."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ["kind"]
+        self._lists = Histogram("gco_informer_list_seconds", "Complete listings", labels, registry=registry)
+        self._objects = Gauge(
+            "gco_informer_listed_objects", "Objects of the last listing", labels, registry=registry
+        )
+        self._ended = Counter(
+            "gco_informer_watches_ended",
+            "Watches that ended, by reason",
+            [*labels, "reason"],
+            registry=registry,
+        )
+        self._failed = Counter(
+            "gco_informer_failures",
+            "Lists and watches that failed, by error",
+            [*labels, "error"],
+            registry=registry,
+        )
+
+    def listed(self, kind: str, namespace: str, objects: int, seconds: float) -> None:  # noqa: ARG002 - one series a kind
+        """A listing was complete."""
+        self._lists.labels(kind).observe(seconds)
+        self._objects.labels(kind).set(objects)
+
+    def watch_ended(self, kind: str, namespace: str, reason: str) -> None:  # noqa: ARG002 - one series a kind
+        """A watch ended."""
+        self._ended.labels(kind, reason).inc()
+
+    def failed(self, kind: str, namespace: str, error: str) -> None:  # noqa: ARG002 - one series a kind
+        """A list or watch failed."""
+        self._failed.labels(kind, error).inc()
+
+
+class LeadershipMetrics:
+    """Leader election."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._leading = Gauge("gco_leader", "1 while this replica leads", registry=registry)
+        self._renewals = Histogram("gco_lease_renewal_seconds", "Renewals of the lease", registry=registry)
+        self._failed = Counter(
+            "gco_lease_failures", "Lease calls that failed", ["operation"], registry=registry
+        )
+
+    def leading(self, leads: bool) -> None:
+        """Leadership was won or has ended."""
+        self._leading.set(1 if leads else 0)
+
+    def renewed(self, seconds: float) -> None:
+        """The lease was renewed."""
+        self._renewals.observe(seconds)
+
+    def failed(self, operation: str) -> None:
+        """A lease call failed."""
+        self._failed.labels(operation).inc()
+
+
+class StreamMetrics:
+    """The change stream."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._records = Counter("gco_stream_records", "Change records read", registry=registry)
+        self._polls = Counter("gco_stream_polls", "Successful reads of a shard", registry=registry)
+        self._lag = Gauge(
+            "gco_stream_lag_seconds", "Age of the newest record of the last page", registry=registry
+        )
+        self._failed = Counter(
+            "gco_stream_failures", "Stream calls that failed", ["error"], registry=registry
+        )
+        self._reading = Gauge("gco_stream_shards_reading", "Shards being read", registry=registry)
+        self._known = Gauge("gco_stream_shards_known", "Shards known", registry=registry)
+        self._resyncs = Counter("gco_stream_resyncs", "Full resyncs asked for", ["reason"], registry=registry)
+
+    def polled(self, records: int, lag_seconds: float) -> None:
+        """A page arrived."""
+        self._polls.inc()
+        self._records.inc(records)
+        self._lag.set(lag_seconds)
+
+    def failed(self, error: str) -> None:
+        """A call failed."""
+        self._failed.labels(error).inc()
+
+    def shards(self, reading: int, known: int) -> None:
+        """How many shards are read and known."""
+        self._reading.set(reading)
+        self._known.set(known)
+
+    def resync_requested(self, reason: str) -> None:
+        """A full resync was asked for."""
+        self._resyncs.labels(reason).inc()
