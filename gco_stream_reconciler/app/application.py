@@ -1,0 +1,235 @@
+"""The whole process: opens the connections, keeps the eternal tasks, stands for election, stops in order."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from structlog.typing import FilteringBoundLogger
+
+from gco_stream_reconciler.app.parts import Parts
+from gco_stream_reconciler.app.readiness import Readiness
+from gco_stream_reconciler.app.startup import Startup
+from gco_stream_reconciler.app.term import Term
+from gco_stream_reconciler.aws.endpoint_table import EndpointTable
+from gco_stream_reconciler.aws.session import open_clients
+from gco_stream_reconciler.aws.streams import DynamoDbStreams
+from gco_stream_reconciler.informer.cache import Change
+from gco_stream_reconciler.informer.informers import Informers
+from gco_stream_reconciler.kube.client import KubeClient
+from gco_stream_reconciler.kube.configuration import found_configuration
+from gco_stream_reconciler.kube.leases import LeaseApi
+from gco_stream_reconciler.kube.objects import KubeObjects
+from gco_stream_reconciler.kube.watch import KindClient
+from gco_stream_reconciler.leadership.elector import LeaderElector
+from gco_stream_reconciler.manifests.names import TRACKED_KINDS
+from gco_stream_reconciler.planning.situation import PlanSettings
+from gco_stream_reconciler.settings import MINIMUM_RESYNC_SECONDS, Settings
+from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter
+from gco_stream_reconciler.telemetry.health import Health
+from gco_stream_reconciler.telemetry.heartbeat import Heartbeat
+from gco_stream_reconciler.telemetry.http import ProbeServer
+from gco_stream_reconciler.telemetry.metrics import Metrics
+
+_EXIT_AT_ONCE = 130
+
+
+class Application:
+    """One replica of the controller.
+
+    `clock` is monotonic seconds, `now` epoch seconds. `stop` may be called from the event loop at any time.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        log: FilteringBoundLogger,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self._log = log
+        self._clock = clock
+        self._now = now
+        self._random = chance or random.Random()  # noqa: S311 - jitter, no secret
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.metrics = Metrics(self.registry, clock=clock)
+        self.readiness = Readiness(clock)
+        self.http_port: int | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin the orderly end; returns at once."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
+    @property
+    def term(self) -> Term | None:
+        """What this replica does as the leader, None while it follows."""
+        return self.readiness.term
+
+    async def run(self) -> None:
+        """Run until stopped. Raises FatalError where the work cannot be done."""
+        heartbeat = Heartbeat(self._clock, self.metrics.loop_lag)
+        health = Health(alive=(heartbeat.check,), ready=(self.readiness.check,))
+        probes = ProbeServer(health=health, registry=self.registry, port=self.settings.telemetry.http_port)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(probes)
+            self.http_port = probes.port
+            self._log.info("started", http_port=probes.port, namespaces=list(self.settings.place.namespaces))
+            self._warn_of_short_resync()
+            await self._until_stopped(heartbeat)
+        self._log.info("stopped")
+
+    async def _until_stopped(self, heartbeat: Heartbeat) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                pulse = group.create_task(heartbeat.run(), name="heartbeat")
+                work = group.create_task(self._work(), name="work")
+                stopping = group.create_task(self._stopping.wait(), name="stopping")
+                await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if not work.done() and self.readiness.term is None:
+                    work.cancel()  # a follower, or a start that waits: there is nothing to drain
+                await asyncio.wait((work,))
+                pulse.cancel()
+                stopping.cancel()
+        except* Exception as errors:
+            raise _first(errors) from errors
+
+    async def _work(self) -> None:
+        async with self._connected() as (parts, elector, plan_settings):
+
+            async def lead() -> None:
+                term = Term(parts, plan_settings)
+                self.metrics.watch_queue(term.queue)
+                self.metrics.watch_queue(term.status_queue)
+                self.readiness.term = term
+                try:
+                    await term.run(self._stopping)
+                finally:
+                    self.readiness.term = None
+
+            async with asyncio.TaskGroup() as group:
+                informing = group.create_task(parts.informers.run(), name="informers")
+                await elector.run(lead)
+                informing.cancel()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[Parts, LeaderElector, PlanSettings]]:
+        place, kubernetes = self.settings.place, self.settings.kubernetes
+        startup = Startup(self.settings, readiness=self.readiness, random=self._random, log=self._log)
+        namespaces = place.namespaces
+        connections = self.settings.controller.workers * 4 + len(TRACKED_KINDS) * len(namespaces) + 8
+        async with (
+            KubeClient(
+                found_configuration(kubernetes.kubeconfig),
+                connections=connections,
+                clock=self._clock,
+                log=self._log,
+            ) as client,
+            open_clients(place) as clients,
+        ):
+            table = EndpointTable(clients, place, random=self._random)
+            streams = DynamoDbStreams(clients, place)
+            table_id = await startup.table_id(table)
+            await startup.check_stream(DynamoDbStreamsAdapter(streams, now=self._now))
+            await startup.check_namespaces(client)
+            elector = self._elector(client)
+            # A process that was paused past its lease finds out before it sends a write.
+            cluster = KubeObjects(
+                client, kubernetes, random=self._random, may_write=lambda: elector.is_leader
+            )
+            parts = Parts(
+                settings=self.settings,
+                table=table,
+                streams=streams,
+                cluster=cluster,
+                informers=self._informers(client, namespaces),
+                metrics=self.metrics,
+                clock=self._clock,
+                now=self._now,
+                random=self._random,
+                log=self._log,
+            )
+            self.readiness.informers = parts.informers
+            yield parts, elector, PlanSettings(place.region, namespaces, table_id, self.settings.lifecycle)
+
+    def _informers(self, client: KubeClient, namespaces: tuple[str, ...]) -> Informers:
+        seconds = self.settings.kubernetes.call_timeout_seconds
+        return Informers(
+            {
+                (kind, namespace): KindClient(
+                    client, kind, namespace, list_timeout_seconds=seconds, random=self._random
+                )
+                for kind in TRACKED_KINDS
+                for namespace in namespaces
+            },
+            on_change=self._observed,
+            clock=self._clock,
+            random=self._random,
+            observer=self.metrics.informer,
+        )
+
+    def _observed(self, change: Change) -> None:
+        if self.readiness.term is not None:
+            self.readiness.term.observed(change)
+
+    def _elector(self, client: KubeClient) -> LeaderElector:
+        identity = f"gco-stream-reconciler/{socket.gethostname()}/{uuid.uuid4()}"
+        timeout = self.settings.kubernetes.write_timeout_seconds
+        return LeaderElector(
+            leases=LeaseApi(client, namespace=self.settings.place.namespace, timeout_seconds=timeout),
+            identity=identity,
+            settings=self.settings.leadership,
+            clock=self._clock,
+            wall_clock=lambda: datetime.fromtimestamp(self._now(), UTC),
+            random=self._random,
+            observer=self.metrics.leadership,
+            log=self._log,
+        )
+
+    def _warn_of_short_resync(self) -> None:
+        asked = self.settings.controller.resync_seconds
+        if asked < MINIMUM_RESYNC_SECONDS:
+            self._log.warning("resync_raised", asked_seconds=asked, used_seconds=MINIMUM_RESYNC_SECONDS)
+
+
+async def run_until_signalled(application: Application) -> None:
+    """Run; the first SIGTERM or SIGINT stops in order, the second ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def signalled() -> None:
+        if application.stopping:
+            os._exit(_EXIT_AT_ONCE)
+        application.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    try:
+        await application.run()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error that is no group: groups only tell which task it was in."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,174 @@
+"""One term of leadership: everything that only the leader does, from its first key to its last status."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from gco_stream_reconciler.app.parts import Parts
+from gco_stream_reconciler.controller.executor import Executor
+from gco_stream_reconciler.controller.reaction import ReactionClock
+from gco_stream_reconciler.controller.reconciler import Reconciler
+from gco_stream_reconciler.controller.resync import Resync
+from gco_stream_reconciler.controller.status import StatusReporter
+from gco_stream_reconciler.controller.workers import Worker
+from gco_stream_reconciler.informer.cache import Change
+from gco_stream_reconciler.planning.situation import PlanSettings
+from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter
+from gco_stream_reconciler.stream.consumer import StreamConsumer
+from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
+
+_STATUS_WRITERS = 8
+_STATUS_DRAIN_SECONDS = 3.0
+
+
+class Term:
+    """Queue, workers, stream consumer, resync and status writers of one term.
+
+    It is its own ChangeSink: what the consumer finds goes onto the queue.
+    """
+
+    def __init__(self, parts: Parts, plan_settings: PlanSettings) -> None:
+        settings, clock = parts.settings, parts.clock
+        self._parts = parts
+        self._drain_seconds = settings.controller.drain_seconds
+        self._workers = settings.controller.workers
+        self.queue = self._queue("endpoints")
+        self.status_queue = self._queue("status")
+        self._reactions = ReactionClock(parts.metrics)
+        self.reporter = StatusReporter(
+            table=parts.table,
+            queue=self.status_queue,
+            look_again=self.queue.add,
+            region=settings.place.region,
+            reads_are_home=settings.place.read_region == settings.place.home_region,
+            observer=parts.metrics,
+            clock=clock,
+            now=parts.now,
+            log=parts.log,
+        )
+        self._reconciler = Reconciler(
+            table=parts.table,
+            cluster=parts.cluster,
+            cache=parts.informers,
+            executor=Executor(
+                cluster=parts.cluster, cache=parts.informers, observer=parts.metrics, log=parts.log
+            ),
+            reporter=self.reporter,
+            reactions=self._reactions,
+            settings=plan_settings,
+            clock=clock,
+            now=parts.now,
+        )
+        self._resync = Resync(
+            table=parts.table,
+            cache=parts.informers,
+            queue=self.queue,
+            reporter=self.reporter,
+            settings=plan_settings,
+            interval_seconds=settings.controller.effective_resync_seconds,
+            observer=parts.metrics,
+            clock=clock,
+            now=parts.now,
+            random=parts.random,
+            log=parts.log,
+        )
+        self.consumer = StreamConsumer(
+            adapter=DynamoDbStreamsAdapter(parts.streams, now=parts.now),
+            sink=self,
+            settings=settings.stream,
+            region=settings.place.region,
+            clock=clock,
+            random=parts.random,
+            observer=parts.metrics.stream,
+        )
+
+    def _queue(self, name: str) -> WorkQueue:
+        controller = self._parts.settings.controller
+        return WorkQueue(
+            name=name,
+            clock=self._parts.clock,
+            random=self._parts.random,
+            observer=self._parts.metrics.queue(name),
+            backoff_initial_seconds=controller.backoff_initial_seconds,
+            backoff_maximum_seconds=controller.backoff_maximum_seconds,
+        )
+
+    # --- What the stream consumer finds (ChangeSink) ------------------------------------------------------------
+
+    def changed(self, key: str, written_at: float | None) -> None:
+        """A change record that matters; `written_at` is epoch seconds."""
+        if written_at is not None:
+            self._reactions.changed(key, written_at)
+        self.queue.add(key)
+
+    def request_resync(self, reason: str) -> None:
+        """Changes may have been missed."""
+        self._resync.request(reason)
+
+    def own_status_is_ours(self, name: str, raw_status: object) -> bool:
+        """Whether a status in a change record is what we last wrote."""
+        return self.reporter.is_ours(name, raw_status)
+
+    # --- What the informers see ---------------------------------------------------------------------------------
+
+    def observed(self, change: Change) -> None:
+        """An object was added, changed or deleted."""
+        for key in change.endpoint_keys():
+            self.queue.add(key)
+
+    # --- Life ---------------------------------------------------------------------------------------------------
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set, then drain and return. A cancellation (the lease was lost) ends at once."""
+        await self._parts.informers.wait_synced()
+        async with asyncio.TaskGroup() as group:
+            intake = [
+                group.create_task(self.consumer.run(), name="stream-consumer"),
+                group.create_task(self._resync.run(), name="resync"),
+            ]
+            workers = self._start(group, "worker", self._workers, self._worker)
+            writers = self._start(group, "status-writer", _STATUS_WRITERS, self.reporter.write_forever)
+            await stopping.wait()
+            await self._drain(intake, workers, writers)
+
+    def _start(
+        self, group: asyncio.TaskGroup, name: str, count: int, run: Callable[[], Awaitable[None]]
+    ) -> list[asyncio.Task[None]]:
+        return [group.create_task(_until_shut_down(run), name=f"{name}-{number}") for number in range(count)]
+
+    async def _worker(self) -> None:
+        await Worker(
+            queue=self.queue,
+            reconciler=self._reconciler,
+            observer=self._parts.metrics,
+            clock=self._parts.clock,
+            log=self._parts.log,
+        ).run()
+
+    async def _drain(
+        self,
+        intake: list[asyncio.Task[None]],
+        workers: list[asyncio.Task[None]],
+        writers: list[asyncio.Task[None]],
+    ) -> None:
+        log = self._parts.log
+        log.info("draining", waiting=self.queue.depth(), deadline_seconds=self._drain_seconds)
+        _cancel(intake)
+        if not await self.queue.drain(self._drain_seconds):
+            log.warning(
+                "drain_incomplete", waiting=self.queue.depth(), hint="the next leader goes on with them"
+            )
+        _cancel(workers)
+        if not await self.status_queue.drain(_STATUS_DRAIN_SECONDS):
+            log.warning("status_drain_incomplete", waiting=self.status_queue.depth())
+        _cancel(writers)
+
+
+def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+async def _until_shut_down(run: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(QueueShutDown):
+        await run()

@@ -1,0 +1,109 @@
+"""The commands and how they end: one sentence on stderr with the remedy, and a documented exit code."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+
+from gco_stream_reconciler import __version__
+from gco_stream_reconciler.app.application import Application, run_until_signalled
+from gco_stream_reconciler.errors import FatalError
+from gco_stream_reconciler.settings import Settings, load_settings
+from gco_stream_reconciler.telemetry.logging import configure_logging
+
+app = typer.Typer(
+    name="gco-stream-reconciler",
+    help="Makes this Region's EKS cluster match GCO's table of inference endpoints, within a second of each write.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.command(
+    epilog="Example: `REGION=us-east-1 gco-stream-reconciler run --cluster-name gco-us-east-1`  \n"
+    "Exit codes: 0 stopped by a signal, 1 the work cannot be done, 2 settings refused."
+)
+def run(
+    region: Annotated[
+        str | None, typer.Option(help="Region of this cluster (REGION); required, no default.")
+    ] = None,
+    cluster_name: Annotated[
+        str | None, typer.Option(help="EKS cluster, in every log line (CLUSTER_NAME).")
+    ] = None,
+    table_name: Annotated[
+        str | None, typer.Option(help="The endpoint table (INFERENCE_ENDPOINTS_TABLE_NAME).")
+    ] = None,
+    dynamodb_region: Annotated[
+        str | None, typer.Option(help="Home Region of the table, takes all writes (DYNAMODB_REGION).")
+    ] = None,
+    stream_region: Annotated[
+        str | None, typer.Option(help="Region of the stream and the reads (STREAM_REGION).")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Namespace of the endpoints (INFERENCE_NAMESPACE).")
+    ] = None,
+    kubeconfig: Annotated[str | None, typer.Option(help="Used outside a cluster (KUBECONFIG).")] = None,
+    resync_seconds: Annotated[
+        float | None, typer.Option(help="Time between full resyncs, 60 or more (RECONCILE_INTERVAL_SECONDS).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Endpoints reconciled at the same time (WORKERS).")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="Probes and metrics; 0 takes any free port (HTTP_PORT).")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR (LOG_LEVEL).")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or text (LOG_FORMAT).")] = None,
+) -> None:
+    """Run the controller until SIGTERM or SIGINT. Every flag also has an environment variable; a flag wins."""
+    try:
+        settings = load_settings(
+            region=region,
+            cluster_name=cluster_name,
+            table_name=table_name,
+            dynamodb_region=dynamodb_region,
+            stream_region=stream_region,
+            namespace=namespace,
+            kubeconfig=kubeconfig,
+            resync_seconds=resync_seconds,
+            workers=workers,
+            http_port=http_port,
+            log_level=log_level,
+            log_format=log_format,
+        )
+        _run(settings)
+    except FatalError as error:
+        _say(error)
+        raise typer.Exit(error.exit_code) from None
+
+
+def _run(settings: Settings) -> None:
+    place = settings.place
+    log = configure_logging(settings.telemetry, cluster=place.cluster_name, region=place.region)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_until_signalled(Application(settings, log=log)))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _say(error: Exception) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"gco-stream-reconciler: {error}", markup=False
+    )
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    sys.exit(app(standalone_mode=True))

@@ -1,0 +1,113 @@
+"""Carries a plan's actions out, stage by stage."""
+
+import asyncio
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, ControllerObserver
+from gco_stream_reconciler.errors import ReconcilerError, TerminalError
+from gco_stream_reconciler.planning.actions import Action, Apply, Delete, Plan, SetReplicas
+from gco_stream_reconciler.planning.compare import differences
+from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
+
+REPLICAS_MANAGER = "gco-stream-reconciler-replicas"
+
+
+class AlteredByOthersError(TerminalError):
+    """The API server's answer to an apply still differs from what was applied: something rewrites it on the way in."""
+
+
+class Executor:
+    """Executes plans against the cluster and keeps the cache as new as the answers."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        cache: ClusterCache,
+        observer: ControllerObserver,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._cluster = cluster
+        self._cache = cache
+        self._observer = observer
+        self._log = log
+
+    async def execute(self, key: str, plan: Plan) -> None:
+        """Run every stage; actions of one stage run side by side, and all of them end before the stage does.
+
+        Raises the first error of the stage that failed, terminal ones before retryable ones; later stages have then
+        not begun.
+        """
+        for stage in plan.stages:
+            errors: list[ReconcilerError] = []
+            async with asyncio.TaskGroup() as group:
+                for action in stage:
+                    group.create_task(self._attempt(key, action, errors), name=f"{key}: {action.ref}")
+            if errors:
+                raise next((error for error in errors if isinstance(error, TerminalError)), errors[0])
+
+    async def _attempt(self, key: str, action: Action, errors: list[ReconcilerError]) -> None:
+        # An error is kept, not raised: raising would cancel the writes of the same stage half-way.
+        try:
+            await self._run(key, action)
+        except ReconcilerError as error:
+            errors.append(error)
+
+    async def _run(self, key: str, action: Action) -> None:
+        match action:
+            case Apply():
+                await self._apply(key, action)
+            case SetReplicas():
+                await self._set_replicas(key, action)
+            case Delete():
+                await self._delete(key, action)
+
+    async def _apply(self, key: str, action: Apply) -> None:
+        answer = await self._cluster.apply(action.manifest, field_manager=FIELD_MANAGER, force=True)
+        self._cache.write_through(answer)
+        self._observer.applied(action.ref.kind, _group(action.reasons))
+        self._log.info(
+            "object_applied", endpoint=key, object=str(action.ref), reasons=list(action.reasons[:8])
+        )
+        altered = differences(action.manifest, answer)
+        if altered:
+            raise AlteredByOthersError(
+                f"{action.ref}: the API server answers the apply with other values at {', '.join(altered[:5])}; "
+                "an admission webhook or policy rewrites them: exempt the namespace or change the spec"
+            )
+
+    async def _set_replicas(self, key: str, action: SetReplicas) -> None:
+        manifest: dict[str, Any] = {
+            "apiVersion": "apps/v1",
+            "kind": action.ref.kind,
+            # With the UID the call cannot create an object that went away meanwhile.
+            "metadata": {"name": action.ref.name, "namespace": action.ref.namespace, "uid": action.uid},
+            "spec": {"replicas": action.replicas},
+        }
+        answer = await self._cluster.apply(manifest, field_manager=REPLICAS_MANAGER, force=action.force)
+        self._cache.write_through(answer)
+        self._log.info(
+            "replicas_set",
+            endpoint=key,
+            object=str(action.ref),
+            replicas=action.replicas,
+            reason=action.reason,
+        )
+
+    async def _delete(self, key: str, action: Delete) -> None:
+        ref = action.ref
+        left = await self._cluster.delete(
+            ref.kind, ref.namespace, ref.name, uid=action.uid, propagation=action.propagation
+        )
+        if left is None:
+            self._cache.forget(ref.kind, ref.namespace, ref.name, action.uid)
+        else:
+            self._cache.write_through(left)
+        self._observer.deleted(ref.kind)
+        self._log.info("object_deleted", endpoint=key, object=str(ref), reason=action.reason)
+
+
+def _group(reasons: tuple[str, ...]) -> str:
+    return reasons[0] if reasons[0] in ("absent", "wanted state changed") else "drift"

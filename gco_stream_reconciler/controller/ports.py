@@ -1,0 +1,130 @@
+"""What the controller needs of the world, as small Protocols. `app` passes in what satisfies them."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Literal, Protocol
+
+from gco_stream_reconciler.planning.observed import KubeObject
+
+Item = dict[str, Any]
+"""An item of the table as DynamoDB JSON: attribute name → attribute value."""
+
+
+class Table(Protocol):
+    """The endpoint table. Every method raises RetryableError, PermissionDeniedError or TableNotFoundError."""
+
+    async def get(self, name: str) -> Item | None:
+        """The item as the read Region has it, or None."""
+
+    async def get_home(self, name: str) -> Item | None:
+        """The item as the home Region has it, read consistently, or None."""
+
+    def scan(self) -> AsyncIterator[list[Item]]:
+        """Every item, page by page; an incomplete scan raises."""
+
+    async def write_status(
+        self,
+        *,
+        name: str,
+        region: str,
+        created_at: str | None,
+        status: Mapping[str, Any],
+        only_if_desired_state: str | None,
+        region_status_exists: bool,
+    ) -> None:
+        """Set one Region's entry; raises ConditionFailedError when the item is another one by now."""
+
+
+class Cluster(Protocol):
+    """Calls to the API server about single objects."""
+
+    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object with its managedFields, or None."""
+
+    async def apply(self, manifest: Mapping[str, Any], *, field_manager: str, force: bool) -> dict[str, Any]:
+        """Server-side apply; returns the object as the API server now has it."""
+
+    async def delete(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        propagation: Literal["Foreground", "Background"],
+    ) -> dict[str, Any] | None:
+        """Delete one incarnation; returns the object while finalizers hold it, None when it is gone."""
+
+    async def list_pods(self, namespace: str, label_selector: str, *, limit: int) -> list[dict[str, Any]]:
+        """The Pods that match."""
+
+
+class ClusterCache(Protocol):
+    """What list+watch has seen."""
+
+    def for_endpoint(self, key: str) -> Iterable[tuple[str, KubeObject]]:
+        """Kind and object of everything that may belong to the endpoint."""
+
+    def endpoint_keys(self) -> set[str]:
+        """Every endpoint that some object may belong to."""
+
+    def stale(self, now: float) -> bool:
+        """Whether some kind has been out of touch with the API server; `now` is monotonic."""
+
+    def write_through(self, obj: dict[str, Any]) -> None:
+        """Take the API server's own answer to a write; a difference is announced and queues the key."""
+
+    def forget(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """Drop an incarnation that the API server has confirmed gone; announced like a change."""
+
+
+class Queue(Protocol):
+    """A work queue of endpoint names."""
+
+    async def get(self) -> str:
+        """The next key; nobody else gets it until `done`."""
+
+    def add(self, key: str) -> None:
+        """Look at this key."""
+
+    def add_after(self, key: str, seconds: float) -> None:
+        """Look at this key later."""
+
+    def done(self, key: str) -> None:
+        """The key's work has ended."""
+
+    def retry(
+        self, key: str, *, error: str, terminal: bool = False, retry_after_seconds: float | None = None
+    ) -> float:
+        """Look again after the key's backoff; returns the delay in seconds."""
+
+    def forget(self, key: str) -> None:
+        """The key's work has succeeded: its backoff starts afresh."""
+
+
+class ResyncQueue(Protocol):
+    """Where a resync puts what differs."""
+
+    def add_resync(self, key: str) -> None:
+        """Look at this key when nothing more urgent waits."""
+
+
+class ControllerObserver(Protocol):
+    """Measurements. Durations are seconds."""
+
+    def reconciled(self, result: str, seconds: float) -> None:
+        """One reconcile ended as `success`, `retry`, `terminal` or `bug`."""
+
+    def applied(self, kind: str, reason: str) -> None:
+        """An object was applied because it was `absent`, its `wanted state changed`, or it had `drift`."""
+
+    def deleted(self, kind: str) -> None:
+        """An object was deleted."""
+
+    def reacted(self, seconds: float) -> None:
+        """From a write in the table to the end of the applies that it caused."""
+
+    def status_written(self, result: str) -> None:
+        """A status write ended as `success`, `conflict` or `retry`."""
+
+    def resynced(self, result: str, seconds: float, queued: int) -> None:
+        """A resync ended as `success` or `failed`, having queued so many keys."""

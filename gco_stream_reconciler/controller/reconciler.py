@@ -1,0 +1,143 @@
+"""One key, one look: read the item, look at the cluster, plan, act, report."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from gco_stream_reconciler.controller.executor import Executor
+from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, Item, Table
+from gco_stream_reconciler.controller.reaction import ReactionClock
+from gco_stream_reconciler.controller.status import StatusReporter
+from gco_stream_reconciler.endpoints.codec import decode_endpoint
+from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.errors import RetryableError, TerminalError
+from gco_stream_reconciler.planning import report
+from gco_stream_reconciler.planning.actions import ObjectRef, Plan
+from gco_stream_reconciler.planning.observed import KubeObject, Observed
+from gco_stream_reconciler.planning.plan import plan
+from gco_stream_reconciler.planning.situation import PlanSettings, Situation
+
+_ROUNDS = 6
+_POD_LIMIT = 50
+
+
+class Reconciler:
+    """Brings one endpoint of this Region to what the table says.
+
+    clock: monotonic seconds, for ages. now: epoch seconds, for what is compared with the cluster's timestamps.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        cluster: Cluster,
+        cache: ClusterCache,
+        executor: Executor,
+        reporter: StatusReporter,
+        reactions: ReactionClock,
+        settings: PlanSettings,
+        clock: Callable[[], float],
+        now: Callable[[], float],
+    ) -> None:
+        self._table = table
+        self._cluster = cluster
+        self._cache = cache
+        self._executor = executor
+        self._reporter = reporter
+        self._reactions = reactions
+        self._settings = settings
+        self._clock = clock
+        self._now = now
+
+    async def reconcile(self, key: str) -> float | None:
+        """Look at one endpoint; returns the seconds after which to look again whatever happens, or None.
+
+        Raises RetryableError (the key backs off) and TerminalError (already reported in the status; the key goes to
+        the slow end of its backoff).
+        """
+        noticed = self._reactions.take(key)
+        try:
+            return await self._reconcile(key, noticed)
+        except BaseException:
+            self._reactions.put_back(key, noticed)
+            raise
+
+    async def _reconcile(self, key: str, noticed: float | None) -> float | None:
+        endpoint = await self._read(key, self._table.get)
+        observed = observe(self._cache, key, stale=self._cache.stale(self._clock()))
+        decided, observed = await self._decide(key, endpoint, observed)
+        if decided.confirm_in_home:
+            endpoint = await self._read(key, self._table.get_home)
+            decided, observed = await self._decide(key, endpoint, observed)
+        if endpoint is None:
+            self._reporter.forget(key)
+            return None
+        await self._execute(key, endpoint, observed, decided)
+        if decided.stages:
+            self._reactions.applied(endpoint, noticed, self._now())
+        if decided.status is not None:
+            self._reporter.report(endpoint, decided.status)
+        return decided.requeue_after
+
+    async def _read(self, key: str, read: Callable[[str], Awaitable[Item | None]]) -> Endpoint | None:
+        began = self._clock()
+        item = await read(key)
+        if item is None:
+            return None
+        endpoint = decode_endpoint(item)
+        return self._reporter.with_known_status(endpoint, began)
+
+    async def _decide(self, key: str, endpoint: Endpoint | None, observed: Observed) -> tuple[Plan, Observed]:
+        """Plan; read what the plan asks for; plan again."""
+        for _ in range(_ROUNDS):
+            decided = plan(endpoint, observed, self._now(), self._settings)
+            if decided.reads:
+                observed = await self._look_by_name(observed, decided.reads)
+            elif decided.needs_pods is not None:
+                observed = await self._look_at_pods(observed, decided.needs_pods)
+            else:
+                return decided, observed
+        raise RetryableError(
+            f"endpoint {key}: the plan keeps asking for reads ({decided.reads}); this is a bug"
+        )
+
+    async def _look_by_name(self, observed: Observed, refs: tuple[ObjectRef, ...]) -> Observed:
+        async def read(ref: ObjectRef) -> KubeObject | None:
+            return await self._cluster.get(ref.kind, ref.namespace, ref.name)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in refs}
+        except ExceptionGroup as errors:
+            # All reads are needed, so the first error decides; the others were cancelled.
+            raise errors.exceptions[0] from errors
+        objects = dict(observed.objects)
+        for ref, task in tasks.items():
+            found = task.result()
+            if found is None:
+                objects.pop(ref, None)
+            else:
+                objects[ref] = found
+        return replace(observed, objects=objects, fetched=observed.fetched | set(refs))
+
+    async def _look_at_pods(self, observed: Observed, deployment: ObjectRef) -> Observed:
+        pods = await self._cluster.list_pods(deployment.namespace, f"app={deployment.name}", limit=_POD_LIMIT)
+        return replace(observed, pods=tuple(pods))
+
+    async def _execute(self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan) -> None:
+        try:
+            await self._executor.execute(key, decided)
+        except TerminalError as error:
+            situation = Situation(endpoint, observed, self._now(), self._settings)
+            self._reporter.report(endpoint, report.refusal(situation, str(error)))
+            raise
+
+
+def observe(cache: ClusterCache, key: str, *, stale: bool) -> Observed:
+    """What the cache holds for an endpoint."""
+    objects: dict[ObjectRef, KubeObject] = {}
+    for kind, obj in cache.for_endpoint(key):
+        meta = obj["metadata"]
+        objects[ObjectRef(kind, meta["namespace"], meta["name"])] = obj
+    return Observed(objects=objects, stale=stale)

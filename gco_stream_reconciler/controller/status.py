@@ -1,0 +1,178 @@
+"""Reports what this Region says of an endpoint, beside the Kubernetes work and never in its way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from gco_stream_reconciler.controller.ports import ControllerObserver, Queue, Table
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
+from gco_stream_reconciler.endpoints.status import decode_region_status, encode_region_status, same_report
+from gco_stream_reconciler.errors import ConditionFailedError, ReconcilerError, RetryableError
+
+REPLICA_LAG_SECONDS = 30.0
+"""How long a written status counts as current although the replica that is read does not show it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """A status that is to be written, with what its condition needs."""
+
+    status: RegionStatus
+    created_at: str | None
+    desired_state: DesiredState | None
+    region_status_is_map: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A status that the table has taken, and when (monotonic seconds) it had."""
+
+    status: RegionStatus
+    at: float
+
+
+class StatusReporter:
+    """Writes changed statuses from its own small set of tasks.
+
+    Invariants: `_pending` holds the newest status of a name until it is written or refused; `_written` holds at most
+    one entry per endpoint that the table still has (`forget`).
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        queue: Queue,
+        look_again: Callable[[str], None],
+        region: str,
+        reads_are_home: bool,
+        observer: ControllerObserver,
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._table = table
+        self._queue = queue
+        self._look_again = look_again
+        self._region = region
+        self._reads_are_home = reads_are_home
+        self._observer = observer
+        self._clock = clock
+        self._now = now
+        self._log = log
+        self._pending: dict[str, _Report] = {}
+        self._written: dict[str, _Written] = {}
+
+    def with_known_status(self, endpoint: Endpoint, read_at: float) -> Endpoint:
+        """The endpoint with what we have said or are about to say, where its item is older than that.
+
+        read_at: monotonic seconds at which the read of the item began.
+        """
+        known = self._newer_than(endpoint.name, read_at)
+        if known is None:
+            return endpoint
+        return replace(endpoint, region_status={**endpoint.region_status, self._region: known})
+
+    def _newer_than(self, name: str, read_at: float) -> RegionStatus | None:
+        pending = self._pending.get(name)
+        if pending is not None:
+            return pending.status
+        written = self._written.get(name)
+        if written is None:
+            return None
+        if self._reads_are_home:
+            return written.status if written.at >= read_at else None
+        return written.status if read_at - written.at < REPLICA_LAG_SECONDS else None
+
+    def report(self, endpoint: Endpoint, status: RegionStatus) -> None:
+        """Have a status written if it says something new. `endpoint` is as `with_known_status` gave it."""
+        before = endpoint.region_status.get(self._region)
+        if before is not None and same_report(before, status):
+            return
+        self._log.info(
+            "endpoint_status_changed",
+            endpoint=endpoint.name,
+            old=before.state if before else None,
+            new=status.state,
+            replicas=f"{status.replicas_ready}/{status.replicas_desired}",
+            exposure=status.exposure,
+            error=status.error,
+            message=status.message,
+        )
+        self._pending[endpoint.name] = _Report(
+            status, endpoint.created_at, endpoint.desired_state, endpoint.region_status_is_map
+        )
+        self._queue.add(endpoint.name)
+
+    def is_ours(self, name: str, raw: Any) -> bool:
+        """Whether a status found in a change record is what we last wrote (or are about to write)."""
+        found = decode_region_status(raw)
+        pending, written = self._pending.get(name), self._written.get(name)
+        candidates = [said.status for said in (pending, written) if said is not None]
+        return found is not None and any(same_report(found, status) for status in candidates)
+
+    def forget(self, name: str) -> None:
+        """The table has no such item any more."""
+        self._pending.pop(name, None)
+        self._written.pop(name, None)
+
+    async def write_forever(self) -> None:
+        """One writer. Several may run side by side; the queue keeps them off each other's names."""
+        while True:
+            name = await self._queue.get()
+            try:
+                await self._write(name)
+            finally:
+                self._queue.done(name)
+
+    async def _write(self, name: str) -> None:
+        report = self._pending.get(name)
+        if report is None:
+            self._queue.forget(name)
+            return
+        try:
+            await self._send(name, report)
+        except ConditionFailedError:
+            # Somebody changed or removed the item meanwhile: what we know of it is old, so look again.
+            self._settle(name, report, written=None)
+            self._observer.status_written("conflict")
+            self._look_again(name)
+        except ReconcilerError as error:
+            retryable = isinstance(error, RetryableError)
+            delay = self._queue.retry(
+                name,
+                error=str(error),
+                terminal=not retryable,
+                retry_after_seconds=error.retry_after_seconds if isinstance(error, RetryableError) else None,
+            )
+            self._observer.status_written("retry")
+            self._log.warning(
+                "status_write_failed", endpoint=name, error=str(error), retry_in_seconds=round(delay, 1)
+            )
+        else:
+            self._settle(name, report, written=_Written(report.status, self._clock()))
+            self._observer.status_written("success")
+
+    async def _send(self, name: str, report: _Report) -> None:
+        stamp = datetime.fromtimestamp(self._now(), UTC).isoformat()
+        deleted = report.status.state == State.DELETED and report.desired_state is DesiredState.DELETED
+        await self._table.write_status(
+            name=name,
+            region=self._region,
+            created_at=report.created_at,
+            status=encode_region_status(replace(report.status, last_sync=stamp)),
+            only_if_desired_state=DesiredState.DELETED if deleted else None,
+            region_status_exists=report.region_status_is_map,
+        )
+
+    def _settle(self, name: str, report: _Report, *, written: _Written | None) -> None:
+        if written is None:
+            self._written.pop(name, None)
+        else:
+            self._written[name] = written
+        self._queue.forget(name)
+        if self._pending.get(name) is report:
+            del self._pending[name]

@@ -1,0 +1,70 @@
+"""Workers: take a key, reconcile it, decide when to look again."""
+
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from gco_stream_reconciler.controller.ports import ControllerObserver, Queue
+from gco_stream_reconciler.controller.reconciler import Reconciler
+from gco_stream_reconciler.errors import ReconcilerError, RetryableError
+
+
+class Worker:
+    """One of several identical workers on one queue."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        reconciler: Reconciler,
+        observer: ControllerObserver,
+        clock: Callable[[], float],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._queue = queue
+        self._reconciler = reconciler
+        self._observer = observer
+        self._clock = clock
+        self._log = log
+
+    async def run(self) -> None:
+        """Work until the queue is shut down (its `get` then raises) or the task is cancelled."""
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._reconcile(key)
+            finally:
+                self._queue.done(key)
+
+    async def _reconcile(self, key: str) -> None:
+        began = self._clock()
+        try:
+            look_again_after = await self._reconciler.reconcile(key)
+        except ReconcilerError as error:
+            self._back_off(key, error, began)
+        except Exception as error:  # noqa: BLE001 - a bug in one endpoint's path must not stop the others
+            self._log.exception("reconcile_failed_by_a_bug", endpoint=key)
+            self._queue.retry(key, error=f"{type(error).__name__}: {error}", terminal=True)
+            self._observer.reconciled("bug", self._clock() - began)
+        else:
+            self._queue.forget(key)
+            if look_again_after is not None:
+                self._queue.add_after(key, look_again_after)
+            self._observer.reconciled("success", self._clock() - began)
+
+    def _back_off(self, key: str, error: ReconcilerError, began: float) -> None:
+        retryable = isinstance(error, RetryableError)
+        delay = self._queue.retry(
+            key,
+            error=str(error),
+            terminal=not retryable,
+            retry_after_seconds=error.retry_after_seconds if isinstance(error, RetryableError) else None,
+        )
+        self._observer.reconciled("retry" if retryable else "terminal", self._clock() - began)
+        self._log.warning(
+            "reconcile_failed",
+            endpoint=key,
+            error=str(error),
+            terminal=not retryable,
+            retry_in_seconds=round(delay, 1),
+        )
