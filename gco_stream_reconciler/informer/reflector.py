@@ -1,0 +1,368 @@
+"""List and watch of one kind in one namespace, as an explicit state and a step.
+
+    Listing ──all pages──▶ Watching ──ended, silent──▶ Watching, from the version reached
+       ▲                      │ 410
+       └──────────────────────┘          any failure ──▶ Pausing ──▶ the same again
+
+The shape is kube-rs' (kube-runtime/src/watcher.rs); the pauses and limits are client-go's (tools/cache/reflector.go).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import structlog
+
+from gco_stream_reconciler.errors import (
+    FatalError,
+    NotFoundError,
+    PermissionDeniedError,
+    ReconcilerError,
+    ResourceExpiredError,
+    RetryableError,
+    UnavailableError,
+)
+from gco_stream_reconciler.informer.cache import Cache, Change, MalformedAnswerError, OlderListingError
+from gco_stream_reconciler.informer.compaction import StringPool
+from gco_stream_reconciler.informer.ports import (
+    OPENED,
+    KindClient,
+    ListPage,
+    ReflectorObserver,
+    Uniform,
+    WatchEvent,
+)
+
+__all__ = ["KindClient", "ListPage", "Reflector", "ReflectorObserver", "WatchEvent"]
+
+_PAGE_SIZE = 500
+_MOST_PAGES = 10_000
+_LIST_TIMEOUT_SECONDS = 30.0
+_CLOSE_TIMEOUT_SECONDS = 5.0
+# Server-side length of a watch: client-go's 5 to 10 minutes, random so that watches do not end together.
+_SHORTEST_WATCH_SECONDS = 300.0
+_LONGEST_WATCH_SECONDS = 600.0
+# No list after a list and no watch after a watch within this time, whatever happened between.
+_MINIMUM_INTERVAL_SECONDS = 1.0
+_BACKOFF_INITIAL_SECONDS = 1.0
+_BACKOFF_MAXIMUM_SECONDS = 30.0
+_MAXIMUM_RETRY_AFTER_SECONDS = 300.0
+_MOST_DOUBLINGS = 10
+# A watch that lived this long ends a row of failures.
+_HEALTHY_SECONDS = 30.0
+# So many listings in a row that are older than what was seen: etcd was restored from a backup.
+_OLDER_LISTINGS_BELIEVED = 5
+# So many failures in a row are not cured by resuming the watch.
+_FAILURES_BEFORE_LISTING = 5
+# Beyond silence: time to find that the watch can be opened again.
+_REOPENING_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every page is to be read, then the cache replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Events are to be taken in, from the cache's version on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pausing:
+    """Nothing for so many seconds, then `then`."""
+
+    seconds: float
+    then: Listing | Watching
+
+
+State: TypeAlias = Listing | Watching | Pausing
+
+
+class Reflector:
+    """Keeps one cache current, for ever.
+
+    `on_change` is called synchronously for every difference, after the cache shows it; it must not raise (that ends
+    the reflector, since the difference would be lost). `clock` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        namespace: str,
+        client: KindClient,
+        on_change: Callable[[Change], None],
+        clock: Callable[[], float],
+        random: Uniform,
+        observer: ReflectorObserver,
+        pool: StringPool | None = None,
+        silence_seconds: float = 75.0,
+    ) -> None:
+        self.kind = kind
+        self.namespace = namespace
+        self.cache = Cache(kind=kind, pool=pool or StringPool())
+        self.synced = asyncio.Event()
+        """Set once the first listing is in the cache and announced."""
+        self.state: State = Listing()
+        self.last_error: str | None = None
+        """Why the latest list or watch failed; None once one has succeeded."""
+        self._client = client
+        self._on_change = on_change
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._silence_seconds = silence_seconds
+        self._failures = 0
+        self._older_listings = 0
+        # When list or watch last gave a sign of life; None before the first.
+        self._alive_at: float | None = None
+        self._listed_at: float | None = None
+        self._watched_at: float | None = None
+        self._log = structlog.get_logger().bind(kind=kind, namespace=namespace)
+
+    def stale_for(self, now: float) -> float:
+        """Seconds since the last sign of life (listing, accepted watch, event, bookmark); infinite before the first."""
+        return float("inf") if self._alive_at is None else max(0.0, now - self._alive_at)
+
+    def is_stale(self, now: float) -> bool:
+        """Whether nothing was heard for longer than a healthy watch can be quiet, or nothing was ever listed."""
+        return not self.synced.is_set() or self.stale_for(now) > self._silence_seconds + _REOPENING_SECONDS
+
+    async def run(self) -> None:
+        """Step for ever. Raises only FatalError and what `on_change` raises."""
+        while True:
+            self.state = await self.step(self.state)
+
+    async def step(self, state: State) -> State:
+        """Do what a state asks for; the state that follows."""
+        match state:
+            case Pausing(seconds, then):
+                await asyncio.sleep(seconds)
+                return then
+            case Listing():
+                return await self._list()
+            case Watching():
+                return await self._watch()
+
+    # --- List -------------------------------------------------------------------------------------------------
+
+    async def _list(self) -> State:
+        wait = self._too_soon(self._listed_at)
+        if wait > 0:
+            return Pausing(wait, Listing())
+        began = self._listed_at = self._clock()
+        self.cache.listing_started()
+        try:
+            items, version = await self._read_pages()
+            changes = self._replace(items, version)
+        except Exception as error:  # noqa: BLE001 - sorted in _failed; a client's bug must not empty or end a cache
+            return self._failed(error, Listing())
+        self._alive()
+        self._observer.listed(self.kind, self.namespace, len(items), self._clock() - began)
+        for change in changes:
+            self._on_change(change)
+        self.synced.set()
+        return Watching()
+
+    async def _read_pages(self) -> tuple[list[dict[str, Any]], str]:
+        items: list[dict[str, Any]] = []
+        token: str | None = None
+        for _ in range(_MOST_PAGES):
+            async with asyncio.timeout(_LIST_TIMEOUT_SECONDS):
+                page = await self._client.list_page(limit=_PAGE_SIZE, continue_token=token)
+            if not page.resource_version:
+                raise MalformedAnswerError(
+                    f"a listing of {self.kind} in {self.namespace} has no resourceVersion"
+                )
+            items.extend([self.cache.compact(item) for item in page.items])
+            token = page.continue_token
+            if not token:
+                return items, page.resource_version
+        raise MalformedAnswerError(f"a listing of {self.kind} in {self.namespace} does not end")
+
+    def _replace(self, items: list[dict[str, Any]], version: str) -> list[Change]:
+        restarted = self._older_listings >= _OLDER_LISTINGS_BELIEVED
+        try:
+            changes = self.cache.replace(items, version, history_restarted=restarted)
+        except OlderListingError:
+            self._older_listings += 1
+            raise
+        if restarted:
+            self._log.warning("history_restarted", version=version, listings=self._older_listings)
+        self._older_listings = 0
+        return changes
+
+    # --- Watch ------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> State:
+        wait = self._too_soon(self._watched_at)
+        if wait > 0:
+            return Pausing(wait, Watching())
+        self._watched_at = self._clock()
+        events = self._client.watch(
+            resource_version=self.cache.resource_version or "",
+            timeout_seconds=self._random.uniform(_SHORTEST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS),
+        )
+        try:
+            return await self._follow(events)
+        finally:
+            await self._close(events)
+
+    async def _follow(self, events: AsyncIterator[WatchEvent]) -> State:
+        accepted = heard = False
+        while True:
+            try:
+                async with asyncio.timeout(self._silence_seconds):
+                    event = await anext(events, None)
+                change = None if event is None else self._take(event)
+            except TimeoutError as error:
+                if accepted:
+                    return self._ended("silent")
+                return self._failed(error, Watching())
+            except ResourceExpiredError as error:
+                return self._expired(error)
+            except Exception as error:  # noqa: BLE001 - sorted in _failed; a client's bug must not empty or end a cache
+                return self._failed(error, Watching())
+            if event is None:
+                return self._closed_by_server(heard)
+            accepted = True
+            if event.type != OPENED:
+                heard = True
+            self._sign_of_life(event)
+            if change is not None:
+                self._on_change(change)
+
+    def _take(self, event: WatchEvent) -> Change | None:
+        kind, obj = event.type, event.object
+        if kind == OPENED:
+            return None
+        if not isinstance(obj, dict):
+            raise MalformedAnswerError(f"a watch of {self.kind} gave {type(obj).__name__} for an object")
+        match kind:
+            case "ADDED" | "MODIFIED" | "DELETED":
+                return self.cache.apply_event(kind, obj)
+            case "BOOKMARK":
+                self._bookmark(obj)
+                return None
+            case "ERROR":
+                raise _status_error(self.kind, obj)
+        raise MalformedAnswerError(f"a watch of {self.kind} gave an event of type {str(kind)[:40]!r}")
+
+    def _bookmark(self, obj: dict[str, Any]) -> None:
+        metadata = obj.get("metadata")
+        version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+        if not isinstance(version, str) or not version:
+            raise MalformedAnswerError(f"a bookmark of {self.kind} has no resourceVersion")
+        self.cache.bookmark(version)
+
+    async def _close(self, events: AsyncIterator[WatchEvent]) -> None:
+        close = getattr(events, "aclose", None)
+        if close is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                await close()
+        except Exception as error:  # noqa: BLE001 - the watch is over either way
+            self._log.warning("watch_not_closed", error=_describe(error))
+
+    def _sign_of_life(self, event: WatchEvent) -> None:
+        # In a row of failures being let in proves nothing: each of those watches may have been let in too.
+        if event.type != OPENED or self._failures == 0:
+            self._alive()
+
+    # --- What follows -----------------------------------------------------------------------------------------
+
+    def _ended(self, reason: str) -> State:
+        self._observer.watch_ended(self.kind, self.namespace, reason)
+        self._rested()
+        if reason == "silent":
+            self._log.info("watch_silent", seconds=self._silence_seconds)
+        return Watching()
+
+    def _closed_by_server(self, heard: bool) -> State:
+        if not heard and self._too_soon(self._watched_at) > 0:
+            return self._failed(
+                UnavailableError("the watch was closed at once, without an event"), Watching()
+            )
+        return self._ended("ended")
+
+    def _expired(self, error: ResourceExpiredError) -> State:
+        self._observer.watch_ended(self.kind, self.namespace, "expired")
+        self._log.info("watch_expired", version=self.cache.resource_version, error=str(error))
+        self._rested()
+        if self._since(self._listed_at) >= _HEALTHY_SECONDS:
+            return Listing()
+        # A fresh listing's version has expired: listing again at once would go in circles.
+        return self._failed(error, Listing())
+
+    def _failed(self, error: Exception, then: Listing | Watching) -> State:
+        if isinstance(error, FatalError):
+            raise error
+        doing = "watch" if isinstance(then, Watching) else "list"
+        if isinstance(then, Watching):
+            self._observer.watch_ended(self.kind, self.namespace, "failed")
+            self._rested()
+        pause = self._back_off(error)
+        if isinstance(error, MalformedAnswerError) or self._failures >= _FAILURES_BEFORE_LISTING:
+            # Resuming would meet the same event, or a version that this server does not know, again.
+            then = Listing()
+        self.last_error = _describe(error)
+        self._observer.failed(self.kind, self.namespace, type(error).__name__)
+        remedy = _remedy(error, self.kind, self.namespace)
+        level = "error" if remedy else "warning"
+        expected = isinstance(error, ReconcilerError | TimeoutError)
+        getattr(self._log, level)(
+            f"{doing}_failed",
+            error=self.last_error,
+            failures=self._failures,
+            retry_in_seconds=round(pause, 1),
+            **({"remedy": remedy} if remedy else {}),
+            **({} if expected else {"exc_info": error}),
+        )
+        return Pausing(pause, then)
+
+    def _back_off(self, error: Exception) -> float:
+        ceiling = _BACKOFF_INITIAL_SECONDS * 2 ** min(self._failures, _MOST_DOUBLINGS)
+        self._failures += 1
+        pause = self._random.uniform(0.0, min(_BACKOFF_MAXIMUM_SECONDS, ceiling))
+        if isinstance(error, RetryableError) and error.retry_after_seconds is not None:
+            return max(pause, min(error.retry_after_seconds, _MAXIMUM_RETRY_AFTER_SECONDS))
+        return pause
+
+    def _rested(self) -> None:
+        """A watch is over: a long one ends the row of failures."""
+        if self._since(self._watched_at) >= _HEALTHY_SECONDS:
+            self._failures = 0
+
+    def _alive(self) -> None:
+        self._alive_at = self._clock()
+        self.last_error = None
+
+    def _too_soon(self, last: float | None) -> float:
+        return _MINIMUM_INTERVAL_SECONDS - self._since(last)
+
+    def _since(self, last: float | None) -> float:
+        return float("inf") if last is None else self._clock() - last
+
+
+def _status_error(kind: str, status: dict[str, Any]) -> ReconcilerError:
+    text = f"a watch of {kind} ended with {status.get('code')} {status.get('reason')}: {str(status.get('message'))[:300]!r}"
+    if status.get("code") == 410 or status.get("reason") in ("Expired", "Gone"):  # noqa: PLR2004 - HTTP Gone
+        return ResourceExpiredError(text)
+    return UnavailableError(text)
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500] if str(error) else type(error).__name__
+
+
+def _remedy(error: Exception, kind: str, namespace: str) -> str | None:
+    if isinstance(error, PermissionDeniedError):
+        return f"grant list and watch on {kind} in namespace {namespace} to this service account (Role, RoleBinding)"
+    if isinstance(error, NotFoundError):
+        return (
+            f"the API server does not serve {kind}; check its version and that namespace {namespace} exists"
+        )
+    return None
