@@ -1,0 +1,1 @@
+"""The API server in memory: objects with versions and history, server-side apply, watches, simulated controllers."""
