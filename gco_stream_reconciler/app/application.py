@@ -109,7 +109,7 @@ class Application:
                 pulse.cancel()
                 stopping.cancel()
         except* Exception as errors:
-            raise _first(errors) from errors
+            raise first_error(errors) from errors
 
     async def _work(self) -> None:
         async with self._connected() as (parts, elector, plan_settings):
@@ -227,7 +227,7 @@ async def run_until_signalled(application: Application) -> None:
             loop.remove_signal_handler(number)
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error that is no group: groups only tell which task it was in."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):

@@ -9,7 +9,13 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.app.readiness import Readiness
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
-from gco_stream_reconciler.errors import FatalError, NotFoundError, PermissionDeniedError, RetryableError
+from gco_stream_reconciler.errors import (
+    FatalError,
+    NamespaceNotFoundError,
+    NotFoundError,
+    PermissionDeniedError,
+    RetryableError,
+)
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.settings import Settings
 from gco_stream_reconciler.stream.adapter import StreamAdapter
@@ -59,7 +65,7 @@ class Startup:
         for namespace in self._settings.place.namespaces:
             try:
                 await self._patiently("cluster", lambda name=namespace: _read_namespace(client, name))  # type: ignore[misc]
-            except NotFoundError as error:
+            except (NotFoundError, NamespaceNotFoundError) as error:
                 raise FatalError(
                     f"namespace {namespace} does not exist: create it, or set INFERENCE_NAMESPACE and NAMESPACES"
                 ) from error

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from gco_stream_reconciler import __version__
 from gco_stream_reconciler.app.application import Application, run_until_signalled
+from gco_stream_reconciler.cli.demo import demo
 from gco_stream_reconciler.errors import FatalError
 from gco_stream_reconciler.settings import Settings, load_settings
 from gco_stream_reconciler.telemetry.logging import configure_logging
@@ -87,6 +88,11 @@ def _run(settings: Settings) -> None:
     log = configure_logging(settings.telemetry, cluster=place.cluster_name, region=place.region)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_until_signalled(Application(settings, log=log)))
+
+
+app.command(
+    epilog="Example: `gco-stream-reconciler demo --serve`, then in another shell the `kubectl` line that it prints."
+)(demo)
 
 
 @app.callback(invoke_without_command=True)

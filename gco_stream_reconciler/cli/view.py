@@ -1,0 +1,66 @@
+"""How the demo looks: one table that lives while the story runs, plain lines where nobody watches."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+
+from gco_stream_reconciler.cli.story import NAMESPACE, Step
+from gco_stream_reconciler.endpoints.model import RegionStatus
+from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
+
+_RECENT = 6
+
+
+def picture(
+    cluster: KubernetesServer, statuses: Mapping[str, RegionStatus], depth: int, steps: Sequence[Step]
+) -> Group:
+    """Table, cluster and queue at this moment, and the last steps."""
+    endpoints = Table(title="Endpoints in us-east-1", title_justify="left")
+    for column in ("endpoint", "table: state", "exposure", "cluster: ready/wanted", "image", "Ingress"):
+        endpoints.add_column(column)
+    for name, status in statuses.items():
+        deployment = cluster.store.objects.get(("Deployment", NAMESPACE, name), {})
+        ingress = ("Ingress", NAMESPACE, f"inference-{name}") in cluster.store.objects
+        endpoints.add_row(
+            name,
+            str(status.state),
+            status.exposure or "-",
+            _replicas(deployment),
+            _image(deployment),
+            "yes" if ingress else "-",
+        )
+    return Group(endpoints, f"queue depth {depth}", *(line(step) for step in steps[-_RECENT:]))
+
+
+def line(step: Step) -> str:
+    """One step for a person."""
+    return f"{step.seconds * 1000:7.0f} ms  {step.done}: {step.followed}"
+
+
+def summarise(console: Console, steps: Sequence[Step]) -> None:
+    """Every step with its time, and the usual and the longest one."""
+    table = Table(title="From the write in the table to the change in the cluster", title_justify="left")
+    table.add_column("milliseconds", justify="right")
+    table.add_column("written")
+    table.add_column("followed")
+    for step in steps:
+        table.add_row(f"{step.seconds * 1000:.0f}", step.done, step.followed)
+    console.print(table)
+    times = [step.seconds * 1000 for step in steps]
+    console.print(f"{len(times)} changes: median {median(times):.0f} ms, longest {max(times):.0f} ms")
+
+
+def _replicas(deployment: Mapping[str, Any]) -> str:
+    if not deployment:
+        return "-"
+    ready = (deployment.get("status") or {}).get("readyReplicas", 0)
+    return f"{ready}/{deployment['spec']['replicas']}"
+
+
+def _image(deployment: Mapping[str, Any]) -> str:
+    if not deployment:
+        return "-"
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition("/")[2]
