@@ -14,5 +14,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     asyncio.set_event_loop(None)
     # A loaded machine generates slowly and misses deadlines; neither says anything about the code.
-    settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+    settings.register_profile(
+        "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    )
     settings.load_profile("project")

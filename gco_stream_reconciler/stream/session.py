@@ -202,15 +202,16 @@ class StreamSession:
             self._lineage.add(await self._adapter.list_children(self._arn, parent))
 
     async def _audit(self, group: asyncio.TaskGroup) -> bool:
-        """A full listing, and a look at which stream the table has; True when this one has ended."""
-        self._merge(await self._adapter.list_shards(self._arn))
-        self._take_back_what_is_listed()
-        self._start_readers(group)
+        """Look at which stream the table has, then list all shards; True when this stream has ended."""
+        # The table first: an old stream's shards may not be listable any more.
         present = await self._adapter.describe()
         if present.arn != self._arn:
             self._log.warning("stream_replaced", old=self._arn, new=present.arn)
             return True
-        return present.status == "DISABLED" and not self._readers and not self._lineage.startable()
+        self._merge(await self._adapter.list_shards(self._arn))
+        self._take_back_what_is_listed()
+        self._start_readers(group)
+        return present.status == "DISABLED" and not self._readers
 
     def _take_back_what_is_listed(self) -> None:
         for shard_id, since in tuple(self._gone.items()):

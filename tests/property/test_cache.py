@@ -103,7 +103,9 @@ class CacheMachine(RuleBasedStateMachine):
     @rule()
     def a_listing_starts(self) -> None:
         self.cache.listing_started()
-        items = [copy.deepcopy(obj) for name, obj in self.server.objects.items() if name in self.server.held()]
+        items = [
+            copy.deepcopy(obj) for name, obj in self.server.objects.items() if name in self.server.held()
+        ]
         self.listing = (items, self.server.version)
 
     @precondition(lambda self: self.listing is not None)

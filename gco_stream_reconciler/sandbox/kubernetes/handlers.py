@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,7 +134,8 @@ class Handlers:
             await response.write(_line("ERROR", body))
             return response
         try:
-            await self._send_changes(call, request, response, past, watcher.events)
+            with contextlib.suppress(ConnectionResetError):  # the client has left
+                await self._send_changes(call, request, response, past, watcher.events)
         finally:
             self.store.unwatch(watcher)
         return response

@@ -29,7 +29,7 @@ UNAUTHORIZED = refuses(401, "Unauthorized", "Unauthorized")
 async def test_a_read_sends_its_query_and_credentials_and_returns_the_object() -> None:
     async with (
         scripted_server(says(OBJECT)) as server,
-        client_of(fixed_configuration(server.url, token="t")) as client,  # noqa: S106 - not one
+        client_of(fixed_configuration(server.url, token="t")) as client,
     ):
         assert await client.request("GET", PATH, query={"a": "x y&z", "n": 1}, timeout_seconds=5) == OBJECT
         assert client.host == server.url

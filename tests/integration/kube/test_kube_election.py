@@ -76,7 +76,7 @@ async def test_two_replicas_elect_one_and_hand_over_over_http() -> None:
 
         async def until_works(name: str) -> None:
             async with asyncio.timeout(20):
-                while working != [name]:  # noqa: ASYNC110 - two processes would have nothing to signal with either
+                while working != [name]:
                     await asyncio.sleep(0.02)
 
         first = start("a")

@@ -85,3 +85,14 @@ def test_earlier_times_asked_for_again_and_again_take_no_memory() -> None:
 def test_done_for_a_key_that_is_not_in_process_is_an_error() -> None:
     with pytest.raises(KeyError):
         QueueState().done("key", 0)
+
+
+def test_a_time_that_an_earlier_one_replaced_does_not_bring_a_later_one_forward() -> None:
+    state = QueueState()
+    state.add_at("key", 10, Lane.TIMER)
+    state.add_at("key", 3, Lane.TIMER)
+    assert state.add_due(3) == 1
+    state.add_at("key", 20, Lane.TIMER)
+    assert state.next_due() == 20
+    assert state.add_due(10) == 0
+    assert state.delayed() == {"key": (20, Lane.TIMER)}

@@ -201,7 +201,12 @@ async def test_metrics_follow_client_go() -> None:
     await queue.get()
     assert (observer.adds, observer.waited, observer.worked, observer.retries) == (2, [2, 4], [3], 1)
     queue.done("a")
-    assert queue.oldest_age(now()) == queue.unfinished_work_seconds(now()) == queue.longest_running_seconds(now()) == 0
+    assert (
+        queue.oldest_age(now())
+        == queue.unfinished_work_seconds(now())
+        == queue.longest_running_seconds(now())
+        == 0
+    )
     await asyncio.sleep(20)
     assert observer.adds == 3
 
