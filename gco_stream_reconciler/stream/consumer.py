@@ -12,6 +12,7 @@ from gco_stream_reconciler.settings import StreamSettings
 from gco_stream_reconciler.stream.adapter import Record, StreamAdapter, StreamDescription, written_at
 from gco_stream_reconciler.stream.backoff import Backoff
 from gco_stream_reconciler.stream.changes import key_to_queue
+from gco_stream_reconciler.stream.context import StreamContext
 from gco_stream_reconciler.stream.ports import ChangeSink, StreamObserver
 from gco_stream_reconciler.stream.reader import Progress
 from gco_stream_reconciler.stream.session import StreamSession
@@ -105,8 +106,7 @@ class StreamConsumer:
         self._log.info(
             "stream_found", arn=description.arn, status=description.status, view=description.view_type
         )
-        return StreamSession(
-            description.arn,
+        context = StreamContext(
             adapter=self._adapter,
             settings=self._settings,
             deliver=self._deliver,
@@ -116,6 +116,7 @@ class StreamConsumer:
             observer=self._observer,
             log=self._log,
         )
+        return StreamSession(description.arn, context)
 
     def _deliver(self, record: Record) -> None:
         key = key_to_queue(record, region=self._region, own_status_is_ours=self._sink.own_status_is_ours)

@@ -1,13 +1,10 @@
 """One shard's reader: an iterator, a rhythm, and an answer to everything that can go wrong."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum
-from random import Random
 from typing import TypeVar
-
-from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.errors import (
     ExpiredIteratorError,
@@ -18,17 +15,14 @@ from gco_stream_reconciler.errors import (
     TrimmedDataError,
     UnavailableError,
 )
-from gco_stream_reconciler.settings import StreamSettings
 from gco_stream_reconciler.stream.adapter import (
     TRIM_HORIZON,
     Page,
-    Record,
     StartPosition,
-    StreamAdapter,
     sequence_number,
 )
 from gco_stream_reconciler.stream.backoff import Backoff
-from gco_stream_reconciler.stream.ports import StreamObserver
+from gco_stream_reconciler.stream.context import StreamContext
 
 T = TypeVar("T")
 
@@ -66,27 +60,14 @@ class ShardReader:
         start: StartPosition,
         *,
         arn: str,
-        adapter: StreamAdapter,
-        settings: StreamSettings,
-        deliver: Callable[[Record], None],
-        request_resync: Callable[[str], None],
-        clock: Callable[[], float],
-        random: Random,
-        observer: StreamObserver,
-        log: FilteringBoundLogger,
+        context: StreamContext,
     ) -> None:
         self.shard_id = shard_id
-        self.progress = Progress(shard_id, clock())
+        self.progress = Progress(shard_id, context.clock())
         self._start = start
         self._arn = arn
-        self._adapter = adapter
-        self._settings = settings
-        self._deliver = deliver
-        self._request_resync = request_resync
-        self._clock = clock
-        self._backoff = Backoff(random)
-        self._observer = observer
-        self._log = log
+        self._context = context
+        self._backoff = Backoff(context.random)
         self._iterator: str | None = None
         self._last_page_had_records = False
 
@@ -104,22 +85,22 @@ class ShardReader:
     async def run(self) -> Ending:
         """Read until the shard ends. Only cancellation gets out, as far as errors of the service go."""
         while True:
-            began = self._clock()
+            began = self._context.clock()
             ending = await self.bind()
             if ending is not None:
                 return ending
-            await asyncio.sleep(self._pause(self._clock() - began))
+            await asyncio.sleep(self._pause(self._context.clock() - began))
 
     async def _read(self) -> Page:
         if self._iterator is None:
-            call = self._adapter.get_shard_iterator(self._arn, self.shard_id, self._start)
+            call = self._context.adapter.get_shard_iterator(self._arn, self.shard_id, self._start)
             self._iterator = await _within(call)
-        return await _within(self._adapter.get_records(self._iterator))
+        return await _within(self._context.adapter.get_records(self._iterator))
 
     def _took(self, page: Page) -> Ending | None:
         self._backoff.succeeded()
         for record in page.records:
-            self._deliver(record)
+            self._context.deliver(record)
             number = sequence_number(record)
             if number is not None:
                 self._start = StartPosition("AFTER_SEQUENCE_NUMBER", number)
@@ -128,10 +109,10 @@ class ShardReader:
             self._start = TRIM_HORIZON
         self._iterator = page.next_iterator
         self._last_page_had_records = bool(page.records)
-        self.progress.polled_at = self._clock()
+        self.progress.polled_at = self._context.clock()
         self.progress.lag_seconds = (page.millis_behind_latest or 0.0) / 1000
         self.progress.last_error = ""
-        self._observer.polled(len(page.records), self.progress.lag_seconds)
+        self._context.observer.polled(len(page.records), self.progress.lag_seconds)
         return Ending.DRAINED if page.next_iterator is None else None
 
     def _pause(self, took: float) -> float:
@@ -139,28 +120,30 @@ class ShardReader:
 
         The interval runs from the beginning of the last read.
         """
-        least = self._settings.minimum_poll_seconds
-        wanted = least if self._last_page_had_records else max(least, self._settings.idle_poll_seconds)
+        least = self._context.settings.minimum_poll_seconds
+        wanted = (
+            least if self._last_page_had_records else max(least, self._context.settings.idle_poll_seconds)
+        )
         return max(0.0, wanted - took)
 
     def _after(self, error: ReconcilerError) -> float | None:
         """What to do after a failed call: seconds to wait, or None to give the shard up."""
         self.progress.last_error = str(error)
-        self._observer.failed(type(error).__name__)
+        self._context.observer.failed(type(error).__name__)
         if isinstance(error, ShardNotFoundError):
-            self._request_resync("shard not found")
+            self._context.request_resync("shard not found")
             return None
         if isinstance(error, ExpiredIteratorError):
             self._iterator = None
             return self._backoff.failed() if self._backoff.failures else self._first_try()
         if isinstance(error, TrimmedDataError):
             self._iterator, self._start = None, TRIM_HORIZON
-            self._request_resync("trimmed data")
+            self._context.request_resync("trimmed data")
             return self._backoff.failed()
         if not isinstance(error, RetryableError):
-            self._log.error("shard_read_refused", shard=self.shard_id, error=str(error))
+            self._context.log.error("shard_read_refused", shard=self.shard_id, error=str(error))
         elif not isinstance(error, ThrottledError):
-            self._log.warning("shard_read_failed", shard=self.shard_id, error=str(error))
+            self._context.log.warning("shard_read_failed", shard=self.shard_id, error=str(error))
         wish = error.retry_after_seconds if isinstance(error, RetryableError) else None
         return self._backoff.failed(at_least=wish)
 

@@ -2,14 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from random import Random
-
-from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.errors import ReconcilerError
-from gco_stream_reconciler.settings import StreamSettings
-from gco_stream_reconciler.stream.adapter import Record, ShardListing, StreamAdapter
-from gco_stream_reconciler.stream.ports import StreamObserver
+from gco_stream_reconciler.stream.adapter import ShardListing
+from gco_stream_reconciler.stream.context import StreamContext
 from gco_stream_reconciler.stream.reader import Ending, Progress, ShardReader
 from gco_stream_reconciler.stream.shards import Lineage, Phase
 
@@ -26,28 +22,9 @@ class StreamSession:
     Invariant: every shard in phase READING has exactly one task in the group and one entry in `_readers`.
     """
 
-    def __init__(
-        self,
-        arn: str,
-        *,
-        adapter: StreamAdapter,
-        settings: StreamSettings,
-        deliver: Callable[[Record], None],
-        request_resync: Callable[[str], None],
-        clock: Callable[[], float],
-        random: Random,
-        observer: StreamObserver,
-        log: FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, arn: str, context: StreamContext) -> None:
         self._arn = arn
-        self._adapter = adapter
-        self._settings = settings
-        self._deliver = deliver
-        self._request_resync = request_resync
-        self._clock = clock
-        self._random = random
-        self._observer = observer
-        self._log = log
+        self._context = context
         self._lineage = Lineage()
         self._readers: dict[str, ShardReader] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -70,7 +47,7 @@ class StreamSession:
         may the resync scan the table, while the readers run. A leaf that cannot be bound in time holds nothing up;
         when it is bound, another resync is asked for.
         """
-        listing = await self._adapter.list_shards(self._arn)
+        listing = await self._context.adapter.list_shards(self._arn)
         async with asyncio.TaskGroup() as group:
             self._unbound.update(self._lineage.begin(listing))
             for shard_id in tuple(self._unbound):
@@ -79,7 +56,7 @@ class StreamSession:
             self._merge(await self._listed())
             self._start_readers(group)
             self._resync_requested = True
-            self._request_resync("start")
+            self._context.request_resync("start")
             started()
             await self._discover(group)
             for task in self._tasks.values():
@@ -88,18 +65,18 @@ class StreamSession:
     async def _wait_until_bound(self) -> None:
         if self._unbound:
             try:
-                async with asyncio.timeout(self._settings.bind_timeout_seconds):
+                async with asyncio.timeout(self._context.settings.bind_timeout_seconds):
                     await self._all_bound.wait()
             except TimeoutError:
-                self._log.warning("shards_bound_late", shards=len(self._unbound))
+                self._context.log.warning("shards_bound_late", shards=len(self._unbound))
 
     async def _listed(self) -> ShardListing:
         while True:
             try:
-                return await self._adapter.list_shards(self._arn)
+                return await self._context.adapter.list_shards(self._arn)
             except ReconcilerError as error:
                 self._failed("shards_not_listed", error)
-                await asyncio.sleep(self._random.uniform(0.1, 1.0))
+                await asyncio.sleep(self._context.random.uniform(0.1, 1.0))
 
     # --- Readers ------------------------------------------------------------------------------------------------
 
@@ -107,21 +84,14 @@ class StreamSession:
         for shard_id in self._lineage.startable():
             self._lineage.started(shard_id)
             self._start_reader(group, shard_id)
-        self._observer.shards(len(self._readers), len(self._lineage.shards))
+        self._context.observer.shards(len(self._readers), len(self._lineage.shards))
 
     def _start_reader(self, group: asyncio.TaskGroup, shard_id: str) -> None:
         reader = ShardReader(
             shard_id,
             self._lineage.shards[shard_id].start,
             arn=self._arn,
-            adapter=self._adapter,
-            settings=self._settings,
-            deliver=self._deliver,
-            request_resync=self._request_resync,
-            clock=self._clock,
-            random=self._random,
-            observer=self._observer,
-            log=self._log,
+            context=self._context,
         )
         self._readers[shard_id] = reader
         self._tasks[shard_id] = group.create_task(self._read(reader), name=f"shard {shard_id}")
@@ -133,9 +103,9 @@ class StreamSession:
             self._is_bound(reader.shard_id)
             if ending is None:
                 ending = await reader.run()
-        except Exception:  # noqa: BLE001 - a bug met in one shard must not stop the others
-            self._log.exception("shard_reader_failed_by_a_bug", shard=reader.shard_id)
-            self._request_resync("reader failed")
+        except Exception:
+            self._context.log.exception("shard_reader_failed_by_a_bug", shard=reader.shard_id)
+            self._context.request_resync("reader failed")
             ending = Ending.GONE
         del self._readers[reader.shard_id], self._tasks[reader.shard_id]
         self._ended[reader.shard_id] = ending
@@ -145,7 +115,7 @@ class StreamSession:
         if shard_id in self._unbound:
             self._unbound.discard(shard_id)
             if self._resync_requested:
-                self._request_resync("late binding")
+                self._context.request_resync("late binding")
             if not self._unbound:
                 self._all_bound.set()
 
@@ -167,9 +137,9 @@ class StreamSession:
                 return
 
     async def _until_an_end_or_an_audit(self, *, soon: bool) -> None:
-        longest = _SHORT_AUDIT_SECONDS if soon else self._settings.audit_seconds
+        longest = _SHORT_AUDIT_SECONDS if soon else self._context.settings.audit_seconds
         try:
-            async with asyncio.timeout(longest * self._random.uniform(0.7, 1.0)):
+            async with asyncio.timeout(longest * self._context.random.uniform(0.7, 1.0)):
                 await self._something_ended.wait()
         except TimeoutError:
             return
@@ -182,7 +152,7 @@ class StreamSession:
             if shard_id in self._lineage.shards:
                 self._lineage.drained(shard_id)
             if ending is Ending.GONE:
-                self._gone[shard_id] = self._clock()
+                self._gone[shard_id] = self._context.clock()
         self._start_readers(group)
         for pause in (*_CHILD_PAUSES_SECONDS, 0.0):
             parents = [shard_id for shard_id, ending in ended.items() if ending is Ending.DRAINED]
@@ -191,41 +161,41 @@ class StreamSession:
                 return bool(ended) and len(parents) == len(ended)
             await self._ask_for_children(childless)
             self._start_readers(group)
-            await asyncio.sleep(pause * self._random.uniform(0.5, 1.0))
+            await asyncio.sleep(pause * self._context.random.uniform(0.5, 1.0))
         return False
 
     async def _ask_for_children(self, parents: list[str]) -> None:
         if len(parents) > _MOST_SINGLE_QUESTIONS:
-            self._merge(await self._adapter.list_shards(self._arn))
+            self._merge(await self._context.adapter.list_shards(self._arn))
             return
         for parent in parents:
-            self._lineage.add(await self._adapter.list_children(self._arn, parent))
+            self._lineage.add(await self._context.adapter.list_children(self._arn, parent))
 
     async def _audit(self, group: asyncio.TaskGroup) -> bool:
         """Look at which stream the table has, then list all shards; True when this stream has ended."""
         # The table first: an old stream's shards may not be listable any more.
-        present = await self._adapter.describe()
+        present = await self._context.adapter.describe()
         if present.arn != self._arn:
-            self._log.warning("stream_replaced", old=self._arn, new=present.arn)
+            self._context.log.warning("stream_replaced", old=self._arn, new=present.arn)
             return True
-        self._merge(await self._adapter.list_shards(self._arn))
+        self._merge(await self._context.adapter.list_shards(self._arn))
         self._take_back_what_is_listed()
         self._start_readers(group)
         return present.status == "DISABLED" and not self._readers
 
     def _take_back_what_is_listed(self) -> None:
         for shard_id, since in tuple(self._gone.items()):
-            if self._clock() - since < _SHORT_AUDIT_SECONDS:
+            if self._context.clock() - since < _SHORT_AUDIT_SECONDS:
                 continue
             del self._gone[shard_id]
             state = self._lineage.shards.get(shard_id)
             if state is not None and state.listed and not self._lineage.has_children(shard_id):
-                self._log.warning("shard_is_listed_again", shard=shard_id)
+                self._context.log.warning("shard_is_listed_again", shard=shard_id)
                 self._lineage.restart(shard_id)
 
     def _merge(self, listing: ShardListing) -> None:
         self._lineage.merge(listing)
-        self._observer.shards(len(self._readers), len(self._lineage.shards))
+        self._context.observer.shards(len(self._readers), len(self._lineage.shards))
 
     def _awaits_children(self) -> bool:
         """Whether a shard was drained that has no child yet: the stream goes on somewhere."""
@@ -235,5 +205,5 @@ class StreamSession:
         )
 
     def _failed(self, event: str, error: ReconcilerError) -> None:
-        self._observer.failed(type(error).__name__)
-        self._log.warning(event, error=str(error))
+        self._context.observer.failed(type(error).__name__)
+        self._context.log.warning(event, error=str(error))

@@ -20,11 +20,13 @@ from tests.doubles.stream import CountingObserver, ScriptedStream, SinkDouble
 pytestmark = pytest.mark.looptime
 
 
-def consumer_of(stream: ScriptedStream, sink: SinkDouble, seed: int = 1) -> StreamConsumer:
+def consumer_of(
+    stream: ScriptedStream, sink: SinkDouble, seed: int = 1, idle_poll_seconds: float = 0.25
+) -> StreamConsumer:
     return StreamConsumer(
         adapter=stream,
         sink=sink,
-        settings=StreamSettings(),
+        settings=StreamSettings(idle_poll_seconds=idle_poll_seconds),
         region="us-east-1",
         clock=asyncio.get_running_loop().time,
         random=Random(seed),
@@ -33,9 +35,9 @@ def consumer_of(stream: ScriptedStream, sink: SinkDouble, seed: int = 1) -> Stre
 
 
 @asynccontextmanager
-async def consuming(stream: ScriptedStream, table: dict[str, int] | None = None) -> AsyncIterator[SinkDouble]:
-    sink = SinkDouble(table or {})
-    task = asyncio.create_task(consumer_of(stream, sink).run())
+async def consuming(stream: ScriptedStream, idle_poll_seconds: float = 0.25) -> AsyncIterator[SinkDouble]:
+    sink = SinkDouble({})
+    task = asyncio.create_task(consumer_of(stream, sink, idle_poll_seconds=idle_poll_seconds).run())
     await asyncio.sleep(1)
     try:
         yield sink
@@ -108,7 +110,7 @@ async def test_children_that_appear_late_are_found_however_late() -> None:
     stream, parent = one_shard()
     async with consuming(stream) as sink:
         stream.shards[parent].sealed = True
-        await asyncio.sleep(3600)
+        await asyncio.sleep(900)
         child = stream.open_shard(parent)
         stream.write("late", child)
         await asyncio.sleep(3)
@@ -267,12 +269,12 @@ async def test_seven_hundred_shards_and_incomplete_listings_lose_nothing() -> No
     stream = ScriptedStream(latency_seconds=0.05)
     shards = [stream.open_shard() for _ in range(700)]
     stream.incomplete = True
-    async with consuming(stream) as sink:
+    async with consuming(stream, idle_poll_seconds=5) as sink:
         await asyncio.sleep(10)
         stream.incomplete = False
         for number, shard in enumerate(shards):
             stream.write(f"k{number}", shard)
-        await asyncio.sleep(60)
+        await asyncio.sleep(25)
         assert set(sink.keys) == {f"k{number}" for number in range(700)}
         calls = sum(call[0] in ("list_shards", "list_children") for call in stream.calls)
         assert calls < 2 * asyncio.get_running_loop().time()
@@ -281,7 +283,7 @@ async def test_seven_hundred_shards_and_incomplete_listings_lose_nothing() -> No
 async def test_memory_is_flat_over_a_day_of_rollovers() -> None:
     stream, shard = one_shard()
     sink = SinkDouble({})
-    consumer = consumer_of(stream, sink)
+    consumer = consumer_of(stream, sink, idle_poll_seconds=10)
     task = asyncio.create_task(consumer.run())
     await asyncio.sleep(1)
     for hour in range(24):
