@@ -45,6 +45,8 @@ _SHORTEST_WATCH_SECONDS = 300.0
 _LONGEST_WATCH_SECONDS = 600.0
 # No list after a list and no watch after a watch within this time, whatever happened between.
 _MINIMUM_INTERVAL_SECONDS = 1.0
+# Shorter waits may not move the loop's clock at all.
+_CLOCK_RESOLUTION_SECONDS = 0.001
 _BACKOFF_INITIAL_SECONDS = 1.0
 _BACKOFF_MAXIMUM_SECONDS = 30.0
 _MAXIMUM_RETRY_AFTER_SECONDS = 300.0
@@ -150,7 +152,7 @@ class Reflector:
 
     async def _list(self) -> State:
         wait = self._too_soon(self._listed_at)
-        if wait > 0:
+        if wait > _CLOCK_RESOLUTION_SECONDS:
             return Pausing(wait, Listing())
         began = self._listed_at = self._clock()
         self.cache.listing_started()
@@ -198,7 +200,7 @@ class Reflector:
 
     async def _watch(self) -> State:
         wait = self._too_soon(self._watched_at)
-        if wait > 0:
+        if wait > _CLOCK_RESOLUTION_SECONDS:
             return Pausing(wait, Watching())
         self._watched_at = self._clock()
         events = self._client.watch(

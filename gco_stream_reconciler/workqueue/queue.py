@@ -13,6 +13,8 @@ from gco_stream_reconciler.workqueue.state import Lane, QueueState
 
 _MAXIMUM_RETRY_AFTER_SECONDS = 3600.0
 _ERROR_LENGTH = 500
+# A timer that fires a rounding error too early must not be set for no time at all, again and again.
+_SHORTEST_TIMER_SECONDS = 0.001
 
 
 class QueueShutDown(Exception):  # noqa: N818 - a state of affairs that ends a worker's loop, as in asyncio, no error
@@ -210,7 +212,7 @@ class WorkQueue:
         due = self._state.next_due()
         if due is not None and due < self._timer_due:
             self._clear_timer()
-            delay = max(0.0, due - self._clock())
+            delay = max(_SHORTEST_TIMER_SECONDS, due - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
             self._timer_due = due
 

@@ -174,7 +174,7 @@ class FakeKind:
     async def _news(self, until: float) -> None:
         self.changed.clear()
         try:
-            async with asyncio.timeout(max(0.0, until - self.clock())):
+            async with asyncio.timeout(max(0.001, until - self.clock())):
                 await self.changed.wait()
         except TimeoutError:
             pass
