@@ -6,6 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 from gco_stream_reconciler.settings import TelemetrySettings
@@ -34,7 +35,8 @@ def configure_logging(
     if settings.log_format == "json":
         renderers += [
             _constant({"service": SERVICE, "cluster_id": cluster, "region": region}),
-            structlog.processors.dict_tracebacks,
+            # Without locals: they hold decoded items, and so the environment of workloads.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(default=str),
         ]
     else:
