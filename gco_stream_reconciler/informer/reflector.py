@@ -8,7 +8,7 @@ The shape is kube-rs' (kube-runtime/src/watcher.rs); the pauses and limits are c
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -38,6 +38,8 @@ __all__ = ["KindClient", "ListPage", "Reflector", "ReflectorObserver", "WatchEve
 
 _PAGE_SIZE = 500
 _MOST_PAGES = 10_000
+# Objects compacted before the loop's other tasks get their turn: some milliseconds' worth.
+_SLICE_SIZE = 50
 _LIST_TIMEOUT_SECONDS = 30.0
 _CLOSE_TIMEOUT_SECONDS = 5.0
 # Server-side length of a watch: client-go's 5 to 10 minutes, random so that watches do not end together.
@@ -55,7 +57,8 @@ _MOST_DOUBLINGS = 10
 _HEALTHY_SECONDS = 30.0
 # So many listings in a row that are older than what was seen: etcd was restored from a backup.
 _OLDER_LISTINGS_BELIEVED = 5
-# So many failures in a row are not cured by resuming the watch.
+# So many failures in a row are not cured by resuming the watch: it may meet the same event again, or a server that
+# does not know its version.
 _FAILURES_BEFORE_LISTING = 5
 # Beyond silence: time to find that the watch can be opened again.
 _REOPENING_SECONDS = 15.0
@@ -178,11 +181,16 @@ class Reflector:
                 raise MalformedAnswerError(
                     f"a listing of {self.kind} in {self.namespace} has no resourceVersion"
                 )
-            items.extend([self.cache.compact(item) for item in page.items])
+            await self._compact(page.items, items)
             token = page.continue_token
             if not token:
                 return items, page.resource_version
         raise MalformedAnswerError(f"a listing of {self.kind} in {self.namespace} does not end")
+
+    async def _compact(self, raw: Sequence[dict[str, Any]], items: list[dict[str, Any]]) -> None:
+        for start in range(0, len(raw), _SLICE_SIZE):
+            items.extend([self.cache.compact(item) for item in raw[start : start + _SLICE_SIZE]])
+            await asyncio.sleep(0)
 
     def _replace(self, items: list[dict[str, Any]], version: str) -> list[Change]:
         restarted = self._older_listings >= _OLDER_LISTINGS_BELIEVED
@@ -232,7 +240,7 @@ class Reflector:
             accepted = True
             if event.type != OPENED:
                 heard = True
-            self._sign_of_life(event)
+            self._alive()
             if change is not None:
                 self._on_change(change)
 
@@ -269,11 +277,6 @@ class Reflector:
         except Exception as error:  # noqa: BLE001 - the watch is over either way
             self._log.warning("watch_not_closed", error=_describe(error))
 
-    def _sign_of_life(self, event: WatchEvent) -> None:
-        # In a row of failures being let in proves nothing: each of those watches may have been let in too.
-        if event.type != OPENED or self._failures == 0:
-            self._alive()
-
     # --- What follows -----------------------------------------------------------------------------------------
 
     def _ended(self, reason: str) -> State:
@@ -307,8 +310,7 @@ class Reflector:
             self._observer.watch_ended(self.kind, self.namespace, "failed")
             self._rested()
         pause = self._back_off(error)
-        if isinstance(error, MalformedAnswerError) or self._failures >= _FAILURES_BEFORE_LISTING:
-            # Resuming would meet the same event, or a version that this server does not know, again.
+        if self._failures >= _FAILURES_BEFORE_LISTING:
             then = Listing()
         self.last_error = _describe(error)
         self._observer.failed(self.kind, self.namespace, type(error).__name__)

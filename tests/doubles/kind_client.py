@@ -164,15 +164,15 @@ class FakeKind:
                 if version > sent and opened >= self.dead_before:
                     sent = version
                     yield Event(event_type, copy.deepcopy(obj))
-            if self.clock() >= bookmark_at and opened >= self.dead_before:
+            if self.clock() >= bookmark_at:
                 bookmark_at = self.clock() + (self.bookmark_seconds or float("inf"))
-                sent = self.version
-                metadata = {"resourceVersion": str(self.version)}
-                yield Event("BOOKMARK", {"kind": self.kind, "metadata": metadata})
+                if opened >= self.dead_before:
+                    sent = self.version
+                    yield Event("BOOKMARK", {"metadata": {"resourceVersion": str(self.version)}})
             await self._news(min(bookmark_at, ends))
+            self.changed.clear()
 
     async def _news(self, until: float) -> None:
-        self.changed.clear()
         try:
             async with asyncio.timeout(max(0.001, until - self.clock())):
                 await self.changed.wait()

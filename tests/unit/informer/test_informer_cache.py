@@ -14,7 +14,11 @@ from gco_stream_reconciler.informer.compaction import StringPool
 TYPE = {"gco.io/type": "inference"}
 
 
-def obj(name: str, version: int | str, *, uid: str = "", value: int = 0, **labels: str) -> dict[str, Any]:
+def obj(
+    name: str, version: int | str, *, uid: str = "", value: int = 0, endpoint: str = "", **labels: str
+) -> dict[str, Any]:
+    if endpoint:
+        labels["gco.io/endpoint"] = endpoint
     return {
         "kind": "Deployment",
         "apiVersion": "apps/v1",
@@ -69,8 +73,8 @@ def test_an_object_without_labels_belongs_to_nobody() -> None:
 
 
 def test_a_change_names_the_endpoints_of_both_states() -> None:
-    cache = listed(obj("a", 5, **{"gco.io/endpoint": "x"}))
-    change = cache.apply_event("MODIFIED", obj("a", 101, **{"gco.io/endpoint": "y"}))
+    cache = listed(obj("a", 5, endpoint="x"))
+    change = cache.apply_event("MODIFIED", obj("a", 101, endpoint="y"))
     assert change is not None
     assert change.endpoint_keys() == ("x", "y")
     assert (cache.by_endpoint("x"), len(cache.by_endpoint("y"))) == ([], 1)
