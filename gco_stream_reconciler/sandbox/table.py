@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from boto3.dynamodb.types import TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 TABLE = "gco-inference-endpoints"
 
@@ -66,8 +66,20 @@ class Writer:
         }
         self.put({key: TypeSerializer().serialize(value) for key, value in item.items()})
 
+    def stop(self, name: str) -> None:
+        """Scale an endpoint to nothing."""
+        self.set_state(name, "stopped")
+
+    def start(self, name: str) -> None:
+        """Let a stopped one run again."""
+        self.set_state(name, "running")
+
+    def delete(self, name: str) -> None:
+        """Have an endpoint removed everywhere."""
+        self.set_state(name, "deleted")
+
     def set_state(self, name: str, state: str) -> None:
-        """stop, start, delete."""
+        """What stop, start and delete write."""
         self._update(name, "SET desired_state = :value", {":value": {"S": state}})
 
     def scale(self, name: str, replicas: int) -> None:
@@ -75,9 +87,27 @@ class Writer:
         self._update(name, "SET spec.replicas = :value", {":value": {"N": str(replicas)}})
 
     def set_spec(self, name: str, spec: Mapping[str, Any]) -> None:
-        """Replace the spec, back to deploying, as update-image and the canary commands do."""
+        """Replace the whole spec, back to deploying, as update-image and the canary commands do."""
         values = {":value": TypeSerializer().serialize(dict(spec)), ":state": {"S": "deploying"}}
         self._update(name, "SET spec = :value, desired_state = :state", values)
+
+    def update_image(self, name: str, image: str) -> None:
+        """Put the spec that was read, with another image; what was written in between is lost, as in the original."""
+        spec = {
+            key: TypeDeserializer().deserialize(value)
+            for key, value in (self.get(name) or {})["spec"]["M"].items()
+        }
+        self.set_spec(name, {**spec, "image": image})
+
+    def set_regions(self, name: str, regions: list[str]) -> None:
+        """Replace the target Regions, as add-region and remove-region do."""
+        self._update(
+            name, "SET target_regions = :value", {":value": {"L": [{"S": region} for region in regions]}}
+        )
+
+    def remove(self, name: str) -> None:
+        """Delete the item itself, as nobody should by hand."""
+        self.client.delete_item(TableName=self.table, Key={"endpoint_name": {"S": name}})
 
     def _update(self, name: str, expression: str, values: dict[str, Any]) -> None:
         self.client.update_item(

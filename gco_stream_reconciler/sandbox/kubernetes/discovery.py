@@ -1,30 +1,52 @@
-"""Discovery, enough for kubectl."""
+"""Discovery, enough for kubectl and the usual clients."""
 
 from typing import Any
 
 from gco_stream_reconciler.sandbox.kubernetes.kinds import KINDS, Kind
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
-VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.0-sandbox", "platform": "linux/amd64"}
+_VERSION = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.0-sandbox",
+    "gitCommit": "",
+    "gitTreeState": "",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
 
 
-def versions() -> dict[str, Any]:
-    """/api."""
-    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+def at(path: str) -> dict[str, Any] | None:  # noqa: PLR0911 - one a document
+    """The document at a path; None for a path that is not discovery's."""
+    match [part for part in path.split("/") if part]:
+        case ["version"]:
+            return _VERSION
+        case ["api"]:
+            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+        case ["apis"]:
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(_groups().values())}
+        case ["api", version]:
+            return _resources("", version)
+        case ["apis", group]:
+            found = _groups().get(group)
+            return None if found is None else {"kind": "APIGroup", "apiVersion": "v1", **found}
+        case ["apis", group, version]:
+            return _resources(group, version)
+    return None
 
 
-def groups() -> dict[str, Any]:
-    """/apis."""
-    found: dict[str, Any] = {}
+def _groups() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         if kind.group:
             version = {"groupVersion": kind.api_version, "version": kind.version}
             found[kind.group] = {"name": kind.group, "versions": [version], "preferredVersion": version}
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(found.values())}
+    return found
 
 
-def resources(group: str, version: str) -> dict[str, Any] | None:
-    """/api/v1 and /apis/GROUP/VERSION; None for an unknown one."""
+def _resources(group: str, version: str) -> dict[str, Any] | None:
     kinds = [kind for kind in KINDS if (kind.group, kind.version) == (group, version)]
     if not kinds:
         return None
@@ -34,22 +56,24 @@ def resources(group: str, version: str) -> dict[str, Any] | None:
 
 
 def _entries(kind: Kind) -> list[dict[str, Any]]:
+    verbs = [verb for verb in _VERBS if verb != "deletecollection" or kind.namespaced]
     whole: dict[str, Any] = {
         "name": kind.plural,
         "singularName": kind.kind.lower(),
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": _VERBS,
-        "shortNames": list(kind.short_names),
+        "verbs": verbs,
+        **({"shortNames": list(kind.short_names)} if kind.short_names else {}),
+        **({"categories": list(kind.categories)} if kind.categories else {}),
     }
     subresources = [
         {
             "name": f"{kind.plural}/{name}",
             "singularName": "",
             "namespaced": kind.namespaced,
+            **({"group": "autoscaling", "version": "v1"} if name == "scale" else {}),
             "kind": "Scale" if name == "scale" else kind.kind,
             "verbs": ["get", "patch", "update"],
-            **({"group": "autoscaling", "version": "v1"} if name == "scale" else {}),
         }
         for name in kind.subresources
     ]
