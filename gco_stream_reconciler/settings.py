@@ -107,6 +107,12 @@ class LifecycleSettings(_Group):
         validation_alias=_variable("INGRESS_DELETION_WAIT_SECONDS"),
         description="longest wait for an Ingress to be gone before a stop or deletion goes on",
     )
+    canary_settle_seconds: float = Field(
+        default=15,
+        ge=0,
+        validation_alias=_variable("CANARY_SETTLE_SECONDS"),
+        description="time between a canary's loss of traffic and its removal (the load balancer reports no generation)",
+    )
     startup_limit_seconds: int = Field(
         default=1800,
         ge=60,
@@ -126,6 +132,22 @@ class LifecycleSettings(_Group):
     )
 
     _split_images = field_validator("root_path_images", mode="before")(_split)
+
+
+class OrphanSettings(_Group):
+    """Deleting what nobody asked to delete: objects without an item, and endpoints of a Region that was removed."""
+
+    orphans: Literal["delete", "report"] = Field(
+        default="delete",
+        validation_alias=_variable("ORPHANS"),
+        description="delete: objects whose item is gone go, after two complete scans; report: they are only reported",
+    )
+    deletion_limit: int | None = Field(
+        default=None,
+        ge=0,
+        validation_alias=_variable("DELETION_LIMIT"),
+        description="endpoints that may be cleaned up within an hour without a delete command (default max(5, 10 %))",
+    )
 
 
 class StreamSettings(_Group):
@@ -304,6 +326,7 @@ class Settings(_Group):
 
     place: PlaceSettings
     lifecycle: LifecycleSettings
+    orphans: OrphanSettings
     stream: StreamSettings
     controller: ControllerSettings
     kubernetes: KubernetesSettings
@@ -324,6 +347,7 @@ class Settings(_Group):
 _GROUPS: tuple[tuple[str, type[_Group]], ...] = (
     ("place", PlaceSettings),
     ("lifecycle", LifecycleSettings),
+    ("orphans", OrphanSettings),
     ("stream", StreamSettings),
     ("controller", ControllerSettings),
     ("kubernetes", KubernetesSettings),

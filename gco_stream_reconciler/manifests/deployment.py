@@ -12,18 +12,25 @@ _PROGRESS_MARGIN_SECONDS = 600
 
 
 def deployment(
-    endpoint: Endpoint, context: ManifestContext, *, role: Role, replicas: int | None, revision: int
+    endpoint: Endpoint, context: ManifestContext, *, role: Role, replicas: int | None, revision: int | None
 ) -> dict[str, Any]:
-    """The manifest. `replicas` None leaves the field out: an autoscaler owns it. `revision` is the Pod template's.
+    """The manifest. `replicas` None leaves the field out: an autoscaler owns it.
 
-    The progress deadline covers the longest start that the startup probe allows (rule 1).
+    `revision` is the Pod template's; None leaves the template out: what stands is another program's and stays. The
+    progress deadline covers the longest start that the startup probe allows (rule 1).
     """
-    template = pod_template(endpoint, context, role=role, revision=revision)
     spec: dict[str, Any] = {
         "selector": {"matchLabels": selector(endpoint, role)},
         "progressDeadlineSeconds": context.settings.startup_limit_seconds + _PROGRESS_MARGIN_SECONDS,
-        "template": template,
     }
+    annotations = {}
+    if revision is not None:
+        template = pod_template(endpoint, context, role=role, revision=revision)
+        spec["template"] = template
+        annotations = {
+            names.ANNOTATION_TEMPLATE_REVISION: str(revision),
+            names.ANNOTATION_TEMPLATE_HASH: template_hash(template),
+        }
     if replicas is not None:
         spec["replicas"] = replicas
     return {
@@ -35,10 +42,7 @@ def deployment(
             name=names.object_name(endpoint.name, role),
             role=role,
             labels=endpoint.labels,
-            annotations={
-                names.ANNOTATION_TEMPLATE_REVISION: str(revision),
-                names.ANNOTATION_TEMPLATE_HASH: template_hash(template),
-            },
+            annotations=annotations,
         ),
         "spec": spec,
     }

@@ -13,7 +13,8 @@ from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import SERVICE_PORT
 
 _ALB = "alb.ingress.kubernetes.io"
-_ACTION = "weighted-routing"
+WEIGHTED_ACTION = "weighted-routing"
+ANNOTATION_WEIGHTS = f"{_ALB}/actions.{WEIGHTED_ACTION}"
 
 
 def ingress(
@@ -31,8 +32,8 @@ def ingress(
     backend: dict[str, Any] = {"name": endpoint.name, "port": {"number": SERVICE_PORT}}
     labels = {}
     if canary_weight is not None:
-        annotations[f"{_ALB}/actions.{_ACTION}"] = _weighted_forward(endpoint.name, canary_weight)
-        backend = {"name": _ACTION, "port": {"name": "use-annotation"}}
+        annotations[ANNOTATION_WEIGHTS] = _weighted_forward(endpoint.name, canary_weight)
+        backend = {"name": WEIGHTED_ACTION, "port": {"name": "use-annotation"}}
         labels[names.LABEL_CANARY] = "true"
     path = {"path": ingress_path_of(endpoint), "pathType": "Prefix", "backend": {"service": backend}}
     return {

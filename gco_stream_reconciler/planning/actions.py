@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from gco_stream_reconciler.endpoints.model import RegionStatus
@@ -61,7 +62,45 @@ class Delete:
     reason: str
 
 
-Action: TypeAlias = Apply | SetReplicas | Delete
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """Apply annotations alone, as a field manager of their own: what is remembered with the cluster.
+
+    annotations: all that this manager is to have on the object; what it had before and is not among them goes.
+    """
+
+    ref: ObjectRef
+    uid: str
+    annotations: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AbsorbManagers:
+    """Make the fields that inference_monitor owns ours, so that those which are dropped later really go."""
+
+    ref: ObjectRef
+    uid: str
+
+
+Action: TypeAlias = Apply | SetReplicas | Delete | Annotate | AbsorbManagers
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person should find in `kubectl describe` of an object once the plan is carried out (a Kubernetes Event)."""
+
+    ref: ObjectRef
+    reason: str
+    text: str
+    warning: bool = False
+
+
+class TableWrite(StrEnum):
+    """A write to the item beside our own status. Conditional, and decided again on a fresh read in the home Region."""
+
+    PROMOTE = "desired_state deploying becomes running"
+    PURGE = "the item goes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +122,9 @@ class Plan:
     needs_pods: ObjectRef | None = None
     requeue_after: float | None = None
     confirm_in_home: bool = False
+    cleans_up: bool = False
+    notices: tuple[Notice, ...] = ()
+    table_write: TableWrite | None = None
 
     @property
     def actions(self) -> tuple[Action, ...]:

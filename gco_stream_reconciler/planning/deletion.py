@@ -1,7 +1,7 @@
 """Taking an endpoint's objects away and knowing that they are gone (rules 4 and 6)."""
 
 from gco_stream_reconciler.endpoints.model import State
-from gco_stream_reconciler.planning import report
+from gco_stream_reconciler.planning import notices, report
 from gco_stream_reconciler.planning.actions import Action, Delete, ObjectRef, Plan
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait, unconfirmed_ingresses
 from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas
@@ -13,10 +13,6 @@ def plan_deletion(situation: Situation, *, reason: str) -> Plan:
 
     `deleted` is reported only when a read by name has found every possible object gone.
     """
-    refused = situation.predecessors()
-    if refused:
-        listed = ", ".join(str(ref) for ref in refused)
-        return Plan(status=report.refusal(situation, f"{listed}: made by inference_monitor; not deleted"))
     owned = situation.owned()
     if owned:
         return _take_away(situation, owned, reason)
@@ -44,7 +40,13 @@ def _take_away(situation: Situation, owned: dict[ObjectRef, KubeObject], reason:
         if stage
     )
     destroys = any(isinstance(action, Delete) for stage in stages for action in stage)
-    return Plan(stages=stages, status=status, requeue_after=wait.remaining, confirm_in_home=destroys)
+    return Plan(
+        stages=stages,
+        status=status,
+        requeue_after=wait.remaining,
+        confirm_in_home=destroys,
+        notices=notices.of_deletion(action for stage in stages for action in stage),
+    )
 
 
 def _confirm(situation: Situation) -> Plan:

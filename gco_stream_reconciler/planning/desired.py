@@ -15,17 +15,13 @@ from gco_stream_reconciler.manifests.autoscaler import autoscaler
 from gco_stream_reconciler.manifests.context import ManifestContext
 from gco_stream_reconciler.manifests.deployment import deployment
 from gco_stream_reconciler.manifests.ingress import ingress
-from gco_stream_reconciler.manifests.names import (
-    ANNOTATION_TEMPLATE_HASH,
-    ANNOTATION_TEMPLATE_REVISION,
-    NEWEST_TEMPLATE_REVISION,
-    Role,
-)
+from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import service
-from gco_stream_reconciler.manifests.template import pod_template, template_hash
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
+from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT
 from gco_stream_reconciler.planning.compare import differences
 from gco_stream_reconciler.planning.observed import KubeObject, annotation
+from gco_stream_reconciler.planning.template_choice import Template
 
 ANNOTATION_APPLIED = "gco.io/applied"
 ANNOTATION_REPLICAS_BY = "gco.io/replicas-by"
@@ -34,26 +30,34 @@ BY_AUTOSCALER = "autoscaler"
 
 
 def wanted_deployment(
-    endpoint: Endpoint, context: ManifestContext, *, replicas: int | None, live: KubeObject | None
+    endpoint: Endpoint,
+    context: ManifestContext,
+    *,
+    role: Role = Role.PRIMARY,
+    replicas: int | None,
+    template: Template,
 ) -> Mapping[str, Any]:
-    """The primary's Deployment. `replicas` None leaves the field to the autoscaler."""
-    revision = template_revision(endpoint, context, live)
-    manifest = deployment(endpoint, context, role=Role.PRIMARY, replicas=replicas, revision=revision)
-    by = BY_AUTOSCALER if replicas is None else BY_SPEC
-    return _stamped(manifest, {ANNOTATION_REPLICAS_BY: by})
+    """A Deployment. `replicas` None leaves the field to the autoscaler."""
+    manifest = deployment(endpoint, context, role=role, replicas=replicas, revision=template.revision)
+    marks = {ANNOTATION_REPLICAS_BY: BY_AUTOSCALER if replicas is None else BY_SPEC}
+    if template.kept is not None:
+        marks[ANNOTATION_KEPT] = template.kept.encoded()
+    return _stamped(manifest, marks)
 
 
-def wanted_service(endpoint: Endpoint, context: ManifestContext) -> Mapping[str, Any]:
-    """The primary's Service."""
-    return _stamped(service(endpoint, context, role=Role.PRIMARY))
+def wanted_service(
+    endpoint: Endpoint, context: ManifestContext, *, role: Role = Role.PRIMARY
+) -> Mapping[str, Any]:
+    """A Service."""
+    return _stamped(service(endpoint, context, role=role))
 
 
 def wanted_ingress(
-    endpoint: Endpoint, context: ManifestContext, *, live_deployment: KubeObject | None
+    endpoint: Endpoint, context: ManifestContext, *, canary_weight: int | None, template: Template
 ) -> Mapping[str, Any]:
-    """The Ingress with all traffic on the primary; its health check asks where the probes of the Pods do."""
-    revision = template_revision(endpoint, context, live_deployment)
-    return _stamped(ingress(endpoint, context, canary_weight=None, revision=revision))
+    """The Ingress; its health check asks where the probes of the primary's Pods do."""
+    manifest = ingress(endpoint, context, canary_weight=canary_weight, revision=template.probes_revision)
+    return _stamped(manifest)
 
 
 def wanted_autoscaler(endpoint: Endpoint, context: ManifestContext) -> Mapping[str, Any]:
@@ -61,17 +65,14 @@ def wanted_autoscaler(endpoint: Endpoint, context: ManifestContext) -> Mapping[s
     return _stamped(autoscaler(endpoint, context))
 
 
-def template_revision(endpoint: Endpoint, context: ManifestContext, live: KubeObject | None) -> int:
-    """The revision to render the Pod template in (rule 15: an upgrade of this program restarts no Pod).
+def leaves_template(manifest: Mapping[str, Any]) -> bool:
+    """Whether a Deployment's manifest keeps the Pod template that stands."""
+    return manifest["kind"] == "Deployment" and "template" not in manifest["spec"]
 
-    The recorded one as long as it still gives the recorded template; the newest where the spec makes it differ.
-    """
-    recorded = annotation(live, ANNOTATION_TEMPLATE_REVISION) if live is not None else None
-    if live is None or recorded is None or not recorded.isdigit() or int(recorded) > NEWEST_TEMPLATE_REVISION:
-        return NEWEST_TEMPLATE_REVISION
-    revision = int(recorded)
-    rendered = template_hash(pod_template(endpoint, context, role=Role.PRIMARY, revision=revision))
-    return revision if rendered == annotation(live, ANNOTATION_TEMPLATE_HASH) else NEWEST_TEMPLATE_REVISION
+
+def replaces_kept(manifest: Mapping[str, Any], live: KubeObject) -> bool:
+    """Whether a manifest renders a template anew that was kept from the predecessor so far."""
+    return annotation(live, ANNOTATION_KEPT) is not None and not leaves_template(manifest)
 
 
 def apply_if_needed(ref: ObjectRef, manifest: Mapping[str, Any], live: KubeObject | None) -> Apply | None:

@@ -1,31 +1,65 @@
-"""Whether an endpoint's Ingress stands. Decided here and nowhere else (rule 1).
+"""What an endpoint's Ingress sends traffic to. Decided here and nowhere else (rule 1).
 
 Global Accelerator takes a Region's whole inference traffic away while any target group of the shared load balancer
-has no healthy target. So a Service is first named when it has a ready Pod, and an endpoint that is to run nothing
-is not exposed. Once named, a Service stays named through a later loss of readiness: taking it away after a while is
-the watchdog's decision.
+has no healthy target. So a Service is first named when it has a ready Pod, and an endpoint that is to run nothing is not
+exposed. Once named, the primary's Service stays named until the watchdog objects (rule 2). The canary's is named only
+while it is ready and stands (rule 9): a weighted forward that names a missing Service breaks every Ingress of the load
+balancer, even at weight 0.
 """
 
-from enum import Enum
+from dataclasses import dataclass
+
+from gco_stream_reconciler.planning.watchdog import Verdict
 
 
-class Route(Enum):
-    """What the Ingress of an endpoint sends traffic to."""
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where requests go. exposed: whether an Ingress stands. canary_weight: the canary's percent, None for none."""
 
-    NONE = "no Ingress"
-    PRIMARY = "the primary's Service"
+    exposed: bool
+    canary_weight: int | None = None
+
+
+NONE = Route(exposed=False)
+PRIMARY = Route(exposed=True)
+
+
+def weighted(canary_weight: int) -> Route:
+    """A split between primary and canary."""
+    return Route(exposed=True, canary_weight=canary_weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A Service as the load balancer could use it: it stands and is not being deleted; some Pod of it is ready."""
+
+    stands: bool
+    ready: bool
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be named for the first time."""
+        return self.stands and self.ready
 
 
 def decide_route(
-    *, wanted_replicas: int, ready_replicas: int, service_stands: bool, exposed_now: bool
+    *,
+    wanted_replicas: int,
+    primary: Backend,
+    canary: Backend | None,
+    canary_weight: int | None,
+    exposed_now: bool,
+    verdict: Verdict,
 ) -> Route:
-    """Decide from what is wanted, what is ready and what is exposed now.
+    """Decide from what is wanted, what is ready, what is exposed now and what the watchdog says.
 
-    `service_stands`: the primary's Service exists and is not being deleted; a Service is named only then, except
-    that an Ingress which stands already is not taken down for it (the Service is made again first).
+    canary: None where the endpoint has none that may take traffic. An Ingress that stands is not taken down because the
+    primary's Service is missing: the Service is made again before anything else happens.
     """
-    if wanted_replicas == 0:
-        return Route.NONE
-    if exposed_now:
-        return Route.PRIMARY
-    return Route.PRIMARY if service_stands and ready_replicas > 0 else Route.NONE
+    if wanted_replicas == 0 or verdict is Verdict.REMOVE:
+        return NONE
+    if not exposed_now and (verdict is Verdict.WAIT_FOR_RECOVERY or not primary.usable):
+        return NONE
+    if canary is not None and canary.usable and canary_weight is not None:
+        return weighted(canary_weight)
+    return PRIMARY

@@ -85,15 +85,22 @@ def rollout_is_complete(deployment: KubeObject, wanted_replicas: int) -> bool:
     updated, and no Pod of an older template is left (it would count as ready).
     """
     status = _status(deployment)
-    seen = int(status.get("observedGeneration") or 0) >= int(metadata(deployment).get("generation") or 0)
     updated = int(status.get("updatedReplicas") or 0)
     total = int(status.get("replicas") or 0)
     return (
-        seen
+        _is_seen(deployment)
         and updated >= wanted_replicas
         and total <= updated
         and ready_replicas(deployment) >= wanted_replicas
     )
+
+
+def updated_is_ready(deployment: KubeObject) -> bool:
+    """Whether a ready Pod of the current template is certain: there are more ready Pods than Pods of older templates."""
+    status = _status(deployment)
+    updated = int(status.get("updatedReplicas") or 0)
+    older = int(status.get("replicas") or 0) - updated
+    return _is_seen(deployment) and updated > 0 and ready_replicas(deployment) > older
 
 
 def rollout_is_stalled(deployment: KubeObject) -> bool:
@@ -103,6 +110,13 @@ def rollout_is_stalled(deployment: KubeObject) -> bool:
         and condition.get("status") == "False"
         and condition.get("reason") == "ProgressDeadlineExceeded"
         for condition in _status(deployment).get("conditions") or ()
+    )
+
+
+def _is_seen(deployment: KubeObject) -> bool:
+    """Whether the Deployment's status speaks of its present generation."""
+    return int(_status(deployment).get("observedGeneration") or 0) >= int(
+        metadata(deployment).get("generation") or 0
     )
 
 

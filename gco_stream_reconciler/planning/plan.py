@@ -1,28 +1,34 @@
 """The one entry: what to do now for an endpoint."""
 
-from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, State
+from dataclasses import replace
+
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
 from gco_stream_reconciler.planning import report
-from gco_stream_reconciler.planning.actions import Plan
+from gco_stream_reconciler.planning.actions import Plan, TableWrite
 from gco_stream_reconciler.planning.deletion import plan_deletion
 from gco_stream_reconciler.planning.observed import Observed
+from gco_stream_reconciler.planning.refusing import plan_refusal
+from gco_stream_reconciler.planning.regions import awaited, due_table_write
+from gco_stream_reconciler.planning.rivals import NO_RIVALS, Rivals
 from gco_stream_reconciler.planning.running import plan_running
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 from gco_stream_reconciler.planning.stopping import plan_stop
 
 
-def plan(endpoint: Endpoint | None, observed: Observed, now: float, settings: PlanSettings) -> Plan:
-    """Decide what this Region does about one endpoint.
+def plan(
+    endpoint: Endpoint, observed: Observed, now: float, settings: PlanSettings, rivals: Rivals = NO_RIVALS
+) -> Plan:
+    """Decide what this Region does about one endpoint of the table.
 
-    endpoint: the decoded item, None when the table has none. observed: its objects. now: epoch seconds.
+    observed: its objects. now: epoch seconds. rivals: the endpoints that want what this one wants. For objects without an
+    item see `orphans`.
     """
-    if endpoint is None:
-        # Rule 13: an absent item alone never deletes anything. Orphans want two complete scans that agree.
-        return Plan()
-    situation = Situation(endpoint, observed, now, settings)
+    situation = Situation(endpoint, observed, now, settings, rivals)
     unsure = situation.unsure()
     if unsure:
         return Plan(reads=unsure)
-    return _dispatch(situation)
+    decided = _dispatch(situation)
+    return decided if decided.reads or decided.needs_pods else _with_regions(situation, decided)
 
 
 def _dispatch(situation: Situation) -> Plan:
@@ -47,10 +53,34 @@ def _plan_elsewhere(situation: Situation) -> Plan:
     reported = situation.reported
     if not situation.owned() and (reported is None or reported.state == State.DELETED):
         return Plan()
-    return plan_deletion(situation, reason="this Region is no longer a target")
+    decided = plan_deletion(situation, reason="this Region is no longer a target")
+    unasked = situation.endpoint.desired_state is not DesiredState.DELETED
+    return replace(decided, cleans_up=unasked and bool(decided.stages))
 
 
 def _refuse(situation: Situation) -> Plan:
-    """Rule 14: say what is wrong with the item; its running workload stays as it is."""
-    reason = "; ".join(str(problem) for problem in situation.endpoint.problems)
-    return Plan(status=report.refusal(situation, reason))
+    """Rule 14: say what is wrong with the item."""
+    return plan_refusal(situation, "; ".join(str(problem) for problem in situation.endpoint.problems))
+
+
+def _with_regions(situation: Situation, decided: Plan) -> Plan:
+    """Rules 5 and 7: name the Regions that are awaited; when none is left, the item itself is written."""
+    status, endpoint = decided.status, situation.endpoint
+    at_rest = not decided.stages and (status is None or status.state in (State.RUNNING, State.DELETED))
+    if not at_rest:
+        return decided
+    others = awaited(endpoint, besides=situation.settings.region)
+    if status is not None and others:
+        decided = replace(decided, status=_waiting_for(status, others))
+    return replace(decided, table_write=_table_write(situation, status))
+
+
+def _table_write(situation: Situation, status: RegionStatus | None) -> TableWrite | None:
+    due = due_table_write(situation.endpoint)
+    if due is TableWrite.PROMOTE and (status is None or status.state != State.RUNNING):
+        return None
+    return due
+
+
+def _waiting_for(status: RegionStatus, others: tuple[str, ...]) -> RegionStatus:
+    return replace(status, message=report.joined((status.message or "", f"awaited: {', '.join(others)}")))

@@ -3,14 +3,25 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from gco_stream_reconciler.endpoints.model import Endpoint, Exposure, RegionStatus, State
+from gco_stream_reconciler.endpoints.model import CanaryStatus, Endpoint, Exposure, RegionStatus, State
 from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas, rollout_is_complete
 from gco_stream_reconciler.planning.situation import Situation
+from gco_stream_reconciler.planning.watchdog import Verdict, Watch
 
 _MESSAGE_LIMIT = 1024
 
 
-def refusal(situation: Situation, reason: str) -> RegionStatus:
+def exposure_of(*, exposed: bool, watch: Watch) -> Exposure:
+    """What is said about exposure."""
+    if exposed:
+        return Exposure.EXPOSED
+    removed = watch.verdict is not Verdict.NO_OBJECTION or (
+        watch.clock is not None and watch.clock.removals > 0
+    )
+    return Exposure.REMOVED_BY_WATCHDOG if removed else Exposure.WAITING
+
+
+def refusal(situation: Situation, reason: str, *, exposure: Exposure | None = None) -> RegionStatus:
     """State error: the reason is said, and what runs is counted but not touched."""
     deployment = (
         situation.live("Deployment") if situation.endpoint.namespace and situation.name_is_usable else None
@@ -22,7 +33,7 @@ def refusal(situation: Situation, reason: str) -> RegionStatus:
         replicas_desired=spec.replicas if spec else 0,
         error=_bounded(reason),
         observed_spec=situation.endpoint.spec_hash,
-        exposure=situation.reported.exposure if situation.reported else None,
+        exposure=exposure or (situation.reported.exposure if situation.reported else None),
     )
 
 
@@ -32,7 +43,8 @@ def progress(
     deployment: KubeObject | None,
     desired: int,
     settled: bool,
-    exposed: bool,
+    exposure: Exposure,
+    canary: CanaryStatus | None,
     notes: Iterable[str] = (),
 ) -> RegionStatus:
     """State of an endpoint that is wanted running.
@@ -45,7 +57,8 @@ def progress(
         replicas_ready=ready_replicas(deployment),
         replicas_desired=desired,
         observed_spec=situation.endpoint.spec_hash,
-        exposure=Exposure.EXPOSED if exposed else Exposure.WAITING,
+        exposure=exposure,
+        canary=canary,
         message=joined((*situation.endpoint.warnings, *notes)),
     )
 
@@ -56,12 +69,13 @@ def _progress_state(situation: Situation, *, complete: bool, settled: bool) -> S
         return State.RUNNING
     if before is None or before.state not in (State.RUNNING, State.UPDATING):
         return State.CREATING
-    if before.state == State.RUNNING and settled and _is_about_current_spec(before, situation.endpoint):
+    if before.state == State.RUNNING and settled and is_about_current_spec(before, situation.endpoint):
         return State.RUNNING  # a dip in readiness is not an update
     return State.UPDATING
 
 
-def _is_about_current_spec(status: RegionStatus, endpoint: Endpoint) -> bool:
+def is_about_current_spec(status: RegionStatus, endpoint: Endpoint) -> bool:
+    """Whether a Region's report speaks of the spec as it is now."""
     if status.observed_spec is not None:
         return status.observed_spec == endpoint.spec_hash
     # The predecessor's entries do not name a spec: such a one counts when it is younger than the last write.

@@ -1,203 +1,228 @@
 """An endpoint that is wanted running: what must stand, in which order it is made, and what is reported.
 
-Order of effects: what must go goes first (an autoscaler that is switched off, the Ingress of an endpoint scaled to
-0); then replicas change hands; then Deployment and Service; then what refers to them, autoscaler and Ingress.
+Order of effects: hand-overs that change nothing visible (replicas to an autoscaler, the predecessor's field managers to
+us); what must go before anything else (an autoscaler that is switched off, traffic that must end); Deployments and
+Services; what refers to them (autoscaler, Ingress) and the watchdog's clock; last, a canary that has lost its traffic.
 """
 
-from gco_stream_reconciler.endpoints.images import resolve_image
-from gco_stream_reconciler.endpoints.model import EndpointSpec
-from gco_stream_reconciler.planning import desired, report
-from gco_stream_reconciler.planning.actions import Action, Apply, ObjectRef, Plan
-from gco_stream_reconciler.planning.exposure import Route, decide_route
-from gco_stream_reconciler.planning.ingress_wait import ingress_wait, unconfirmed_ingresses
+from dataclasses import dataclass
+
+from gco_stream_reconciler.endpoints.model import EndpointSpec, RegionStatus
+from gco_stream_reconciler.planning import canary as canaries
+from gco_stream_reconciler.planning import desired, notices, report, watching
+from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Delete, ObjectRef, Plan
+from gco_stream_reconciler.planning.canary import Canary
+from gco_stream_reconciler.planning.canary_removal import NOTHING, Removal, keeps_traffic, plan_removal
+from gco_stream_reconciler.planning.exposure import Backend, Route, decide_route
+from gco_stream_reconciler.planning.ingress_wait import IngressWait, ingress_wait, unconfirmed_ingresses
 from gco_stream_reconciler.planning.observed import (
     KubeObject,
-    is_deleting,
     ready_replicas,
-    rollout_is_complete,
     rollout_is_stalled,
+    uid,
 )
 from gco_stream_reconciler.planning.ownership import Owner
+from gco_stream_reconciler.planning.refusing import plan_refusal, refusal
 from gco_stream_reconciler.planning.replicas import Scaling, decide_scaling
 from gco_stream_reconciler.planning.situation import Situation, deletions
+from gco_stream_reconciler.planning.template_choice import Template, primary_template
+from gco_stream_reconciler.planning.watchdog import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to be, before the steps that lead there. replicas: those that must be ready."""
+
+    spec: EndpointSpec
+    replicas: int
+    template: Template
+    canary: Canary | None
+    watch: Watch
+    route: Route
 
 
 def plan_running(situation: Situation) -> Plan:
     """Plan for desired_state `deploying` or `running`. The endpoint has no problems."""
-    spec = situation.endpoint.spec
-    if spec is None:
-        raise ValueError(
-            f"endpoint {situation.endpoint.name!r} has neither a spec nor a problem that says why"
-        )
-    refusal = _refusal(situation)
-    if refusal is not None:
-        return Plan(status=report.refusal(situation, refusal))
-    route = _route(situation, spec)
-    unseen = situation.unseen(_wanted_refs(situation, spec, route))
+    reason = refusal(situation)
+    if reason is not None:
+        return plan_refusal(situation, reason)
+    intent = decide(situation)
+    unseen = situation.unseen(_wanted_refs(situation, intent))
     if unseen:
         return Plan(reads=unseen)
     deployment = situation.live("Deployment")
-    if _needs_pods(situation, deployment):
+    if deployment is not None and situation.observed.pods is None and rollout_is_stalled(deployment):
         return Plan(needs_pods=situation.ref("Deployment"))
-    return _assemble(situation, spec, route)
+    removal = plan_removal(situation) if intent.canary is None else NOTHING
+    if removal.reads:
+        return Plan(reads=removal.reads)
+    return _assemble(situation, intent, removal)
 
 
-def _refusal(situation: Situation) -> str | None:
-    """Why nothing of this endpoint may be made, or None."""
-    namespace = situation.endpoint.namespace
-    if not situation.namespace_is_allowed:
-        allowed = ", ".join(situation.settings.namespaces)
-        return f"namespace: {namespace}: must be one of {allowed} (NAMESPACES of the controller)"
-    elsewhere = sorted({ref.namespace for ref in situation.owned()} - {namespace})
-    if elsewhere:
-        return (
-            f"namespace: {namespace}: objects stand in {', '.join(elsewhere)}; "
-            "a namespace cannot change, delete the endpoint and deploy it again"
-        )
-    refused = situation.predecessors()
-    if refused:
-        return f"{', '.join(map(str, refused))}: made by inference_monitor; not taken over"
+def decide(situation: Situation) -> Intent:
+    """The end state that the spec and the present moment ask for. Raises ValueError without a spec."""
     spec = situation.endpoint.spec
-    names = [situation.ref(kind) for kind in ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler")]
-    for ref in names if spec else []:
-        obj = situation.observed.get(ref)
-        if obj is not None and situation.owner(obj) is Owner.FOREIGN:
-            return (
-                f"{ref}: exists and was not made for this endpoint; rename the endpoint or remove the object"
-            )
-    return None
-
-
-def _route(situation: Situation, spec: EndpointSpec) -> Route:
-    ingress, service = situation.live("Ingress"), situation.live("Service")
-    return decide_route(
-        wanted_replicas=_wanted_replicas(spec),
-        ready_replicas=ready_replicas(situation.live("Deployment")),
-        service_stands=service is not None and not is_deleting(service),
-        exposed_now=ingress is not None and not is_deleting(ingress),
+    if spec is None:
+        name = situation.endpoint.name
+        raise ValueError(f"endpoint {name!r} has neither a spec nor a problem that says why")
+    template = primary_template(situation.endpoint, situation.settings.context, situation.live("Deployment"))
+    replicas = max(1, spec.autoscaling.min_replicas) if spec.autoscaling else spec.replicas
+    canary = canaries.wanted_canary(situation, template)
+    watch = watching.look(situation, wanted_replicas=replicas)
+    route = decide_route(
+        wanted_replicas=replicas,
+        primary=Backend(
+            stands=situation.standing("Service") is not None,
+            ready=ready_replicas(situation.live("Deployment")) > 0,
+        ),
+        canary=canary.backend if canary else None,
+        canary_weight=canary.weight if canary else None,
+        exposed_now=situation.standing("Ingress") is not None,
+        verdict=watch.verdict,
     )
+    return Intent(spec, replicas, template, canary, watch, route)
 
 
-def _wanted_replicas(spec: EndpointSpec) -> int:
-    """Replicas that must be ready; under an autoscaler its minimum."""
-    return max(1, spec.autoscaling.min_replicas) if spec.autoscaling else spec.replicas
-
-
-def _wanted_refs(situation: Situation, spec: EndpointSpec, route: Route) -> list[ObjectRef]:
+def _wanted_refs(situation: Situation, intent: Intent) -> list[ObjectRef]:
     kinds = ["Deployment", "Service"]
-    if spec.autoscaling:
+    if intent.spec.autoscaling:
         kinds.append("HorizontalPodAutoscaler")
-    if route is Route.PRIMARY:
+    if intent.route.exposed:
         kinds.append("Ingress")
-    return [situation.ref(kind) for kind in kinds]
+    canary = canaries.refs(situation) if intent.spec.canary else ()
+    return [*(situation.ref(kind) for kind in kinds), *canary]
 
 
-def _needs_pods(situation: Situation, deployment: KubeObject | None) -> bool:
-    return deployment is not None and situation.observed.pods is None and rollout_is_stalled(deployment)
-
-
-def _assemble(situation: Situation, spec: EndpointSpec, route: Route) -> Plan:
-    wanted = _wanted_replicas(spec)
-    owned = situation.owned()
-    wait = ingress_wait(situation, owned)
-    goes_first = _unwanted(situation, spec, route)
-    # Pods stay until no load balancer sends them requests; Route.NONE here means scaled to 0.
-    hold = wanted == 0 and (situation.observed.stale or not wait.is_over)
-    scaling = decide_scaling(situation, spec, wanted=wanted, hold=hold)
+def _assemble(situation: Situation, intent: Intent, removal: Removal) -> Plan:
+    wait = ingress_wait(situation, situation.owned())
+    # Pods stay until no load balancer sends them requests.
+    hold = intent.replicas == 0 and (situation.observed.stale or not wait.is_over)
+    scaling = decide_scaling(situation, intent.spec, wanted=intent.replicas, hold=hold)
     unconfirmed = unconfirmed_ingresses(situation) if scaling.is_destructive else ()
     if unconfirmed:
         return Plan(reads=unconfirmed)
-    made = _made(situation, scaling)
-    stages = (goes_first, scaling.handover, made, _referring(situation, spec, route, scaling))
-    deployment = situation.live("Deployment")
-    settled = not scaling.handover and not any(action.ref.kind == "Deployment" for action in made)
-    destroys = bool(goes_first) or scaling.is_destructive
-    status = report.progress(
-        situation,
-        deployment=deployment,
-        desired=wanted,
-        settled=settled and not hold,
-        exposed=_exposed(situation, route, stages[-1]),
-        notes=(*_notes(situation, spec, deployment, wanted), *wait.notes),
-    )
+    stages = _stages(situation, intent, scaling, removal)
+    actions = tuple(action for stage in stages for action in stage)
+    deletes = any(isinstance(action, Delete) for action in actions)
     return Plan(
         stages=tuple(stage for stage in stages if stage),
-        status=status,
-        requeue_after=wait.remaining if hold else None,
-        confirm_in_home=destroys,
+        status=_status(situation, intent, actions, hold=hold, wait=wait),
+        requeue_after=_soonest(wait.remaining if hold else None, intent.watch.due, removal.due),
+        confirm_in_home=deletes or scaling.is_destructive,
+        notices=notices.of_running(situation, intent.route, intent.watch, actions),
     )
 
 
-def _unwanted(situation: Situation, spec: EndpointSpec, route: Route) -> tuple[Action, ...]:
+def _stages(
+    situation: Situation, intent: Intent, scaling: Scaling, removal: Removal
+) -> tuple[tuple[Action, ...], ...]:
+    made = (*_made(situation, intent, scaling), *canaries.applies(situation, intent.canary))
+    regained = keeps_traffic(situation) if intent.canary else ()
+    ingress = _ingress(situation, intent)
+    narrows = bool(ingress) and _takes_weight_away(situation, intent)
+    last: tuple[Action, ...] = (
+        *_autoscaler(situation, intent, scaling),
+        *(() if narrows else ingress),
+        *watching.to_write(situation, intent.watch.clock),
+    )
+    first: tuple[Action, ...] = (*_unwanted(situation, intent), *(ingress if narrows else ()))
+    absorbing = _absorbing(situation, (*first, *made, *last))
+    return (scaling.handover, absorbing, first, (*made, *regained), last, *removal.stages)
+
+
+def _unwanted(situation: Situation, intent: Intent) -> tuple[Action, ...]:
     if situation.observed.stale:
         return ()
     autoscaler, ingress = situation.live("HorizontalPodAutoscaler"), situation.live("Ingress")
     actions: list[Action] = []
-    if autoscaler is not None and spec.autoscaling is None:
+    if autoscaler is not None and intent.spec.autoscaling is None:
         ref = situation.ref("HorizontalPodAutoscaler")
         actions.extend(deletions([(ref, autoscaler)], "autoscaling is off"))
-    if ingress is not None and route is Route.NONE:
-        actions.extend(deletions([(situation.ref("Ingress"), ingress)], "scaled to 0 replicas"))
+    if ingress is not None and not intent.route.exposed:
+        reason = "scaled to 0 replicas" if intent.replicas == 0 else "no ready Pod for too long (watchdog)"
+        actions.extend(deletions([(situation.ref("Ingress"), ingress)], reason))
     return tuple(actions)
 
 
-def _made(situation: Situation, scaling: Scaling) -> tuple[Apply, ...]:
-    context = situation.settings.context
-    deployment = situation.live("Deployment")
+def _takes_weight_away(situation: Situation, intent: Intent) -> bool:
+    weighted = canaries.weight_on(situation.standing("Ingress"), situation.endpoint.name) is not None
+    return weighted and intent.route.canary_weight is None
+
+
+def _made(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply, ...]:
+    context, endpoint = situation.settings.context, situation.endpoint
     manifest = desired.wanted_deployment(
-        situation.endpoint, context, replicas=scaling.replicas, live=deployment
+        endpoint, context, replicas=scaling.replicas, template=intent.template
     )
-    candidates = (
-        _apply(situation, "Deployment", manifest),
-        _apply(situation, "Service", desired.wanted_service(situation.endpoint, context)),
+    return (
+        *_apply(situation, "Deployment", manifest),
+        *_apply(situation, "Service", desired.wanted_service(endpoint, context)),
     )
-    return tuple(action for action in candidates if action is not None)
 
 
-def _referring(situation: Situation, spec: EndpointSpec, route: Route, scaling: Scaling) -> tuple[Apply, ...]:
-    context = situation.settings.context
-    candidates: list[Apply | None] = []
-    if spec.autoscaling and scaling.autoscaler_may_stand:
-        manifest = desired.wanted_autoscaler(situation.endpoint, context)
-        candidates.append(_apply(situation, "HorizontalPodAutoscaler", manifest))
-    if route is Route.PRIMARY:
-        candidates.append(
-            _apply(
-                situation,
-                "Ingress",
-                desired.wanted_ingress(
-                    situation.endpoint, context, live_deployment=situation.live("Deployment")
-                ),
-            )
-        )
-    return tuple(action for action in candidates if action is not None)
+def _autoscaler(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply, ...]:
+    if not intent.spec.autoscaling or not scaling.autoscaler_may_stand:
+        return ()
+    manifest = desired.wanted_autoscaler(situation.endpoint, situation.settings.context)
+    return _apply(situation, "HorizontalPodAutoscaler", manifest)
 
 
-def _apply(situation: Situation, kind: str, manifest: KubeObject) -> Apply | None:
+def _ingress(situation: Situation, intent: Intent) -> tuple[Apply, ...]:
+    if not intent.route.exposed:
+        return ()
+    manifest = desired.wanted_ingress(
+        situation.endpoint,
+        situation.settings.context,
+        canary_weight=intent.route.canary_weight,
+        template=intent.template,
+    )
+    return _apply(situation, "Ingress", manifest)
+
+
+def _apply(situation: Situation, kind: str, manifest: KubeObject) -> tuple[Apply, ...]:
     live = situation.live(kind)
-    if live is not None and is_deleting(live):
-        return None  # made again when it is gone
-    return desired.apply_if_needed(situation.ref(kind), manifest, live)
+    if live is not None and situation.standing(kind) is None:
+        return ()  # made again when it is gone
+    action = desired.apply_if_needed(situation.ref(kind), manifest, live)
+    return () if action is None else (action,)
 
 
-def _exposed(situation: Situation, route: Route, referring: tuple[Apply, ...]) -> bool:
-    if route is Route.NONE:
-        return False
-    ingress = situation.live("Ingress")
-    stands = ingress is not None and not is_deleting(ingress)
-    return stands or any(action.ref.kind == "Ingress" for action in referring)
+def _absorbing(situation: Situation, actions: tuple[Action, ...]) -> tuple[AbsorbManagers, ...]:
+    """Field managers of the predecessor, on each object that is taken over whole or rendered anew."""
+    found = []
+    for action in actions:
+        live = situation.observed.get(action.ref)
+        if not isinstance(action, Apply) or live is None:
+            continue
+        takes_over = situation.owner(live) is Owner.PREDECESSOR or desired.replaces_kept(
+            action.manifest, live
+        )
+        keeps = desired.leaves_template(action.manifest)
+        if takes_over and not keeps:
+            found.append(AbsorbManagers(action.ref, uid(live)))
+    return tuple(found)
 
 
-def _notes(situation: Situation, spec: EndpointSpec, deployment: KubeObject | None, wanted: int) -> list[str]:
-    notes = []
-    image = resolve_image(spec.image, situation.settings.region, spec.region_image_uris)
-    if image.rewritten_from is not None:
-        notes.append(f"image of this Region: {image.image} (rewritten from {image.rewritten_from})")
-    if (
-        deployment is not None
-        and rollout_is_stalled(deployment)
-        and not rollout_is_complete(deployment, wanted)
-    ):
-        pods = report.waiting_reasons(situation.observed.pods or ())
-        notes.append(f"rollout stalled: {pods or 'past its progress deadline, no Pod says why'}")
-    return notes
+def _status(
+    situation: Situation, intent: Intent, actions: tuple[Action, ...], *, hold: bool, wait: IngressWait
+) -> RegionStatus:
+    settled = not hold and not any(
+        action.ref == situation.ref("Deployment") and not isinstance(action, AbsorbManagers)
+        for action in actions
+    )
+    ingress_will_stand = situation.standing("Ingress") is not None or any(
+        isinstance(action, Apply) and action.ref.kind == "Ingress" for action in actions
+    )
+    return report.progress(
+        situation,
+        deployment=situation.live("Deployment"),
+        desired=intent.replicas,
+        settled=settled,
+        exposure=report.exposure_of(exposed=intent.route.exposed and ingress_will_stand, watch=intent.watch),
+        canary=canaries.status_of(situation, intent.canary, intent.route),
+        notes=(*notices.messages(situation, intent.template, intent.watch, intent.replicas), *wait.notes),
+    )
+
+
+def _soonest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)

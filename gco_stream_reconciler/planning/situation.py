@@ -10,6 +10,7 @@ from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning.actions import Delete, ObjectRef
 from gco_stream_reconciler.planning.observed import KubeObject, Observed, is_deleting, uid
 from gco_stream_reconciler.planning.ownership import Owner, owner_of
+from gco_stream_reconciler.planning.rivals import NO_RIVALS, Claim, Rivals, claim_of
 from gco_stream_reconciler.settings import LifecycleSettings
 
 
@@ -39,6 +40,7 @@ class Situation:
     observed: Observed
     now: float
     settings: PlanSettings
+    rivals: Rivals = NO_RIVALS
 
     @property
     def reported(self) -> RegionStatus | None:
@@ -55,6 +57,11 @@ class Situation:
         """Whether the item's namespace is one this controller may write to."""
         return self.endpoint.namespace in self.settings.namespaces
 
+    @property
+    def claim(self) -> Claim | None:
+        """What the endpoint claims here."""
+        return claim_of(self.endpoint, self.settings.region)
+
     def ref(self, kind: str, *, role: Role = Role.PRIMARY) -> ObjectRef:
         """The endpoint's object of a kind. Raises ValueError when the item's namespace is malformed."""
         if self.endpoint.namespace is None:
@@ -62,19 +69,34 @@ class Situation:
         return _ref(self.endpoint.name, self.endpoint.namespace, kind, role)
 
     def live(self, kind: str, *, role: Role = Role.PRIMARY) -> KubeObject | None:
-        """The endpoint's object of a kind if it is known to exist and is ours."""
+        """The endpoint's object of a kind if it is known to exist and is ours, or the predecessor's."""
         obj = self.observed.get(self.ref(kind, role=role))
-        return obj if obj is not None and self.owner(obj) is Owner.OURS else None
+        return obj if obj is not None and self.is_own(obj) else None
+
+    def standing(self, kind: str, *, role: Role = Role.PRIMARY) -> KubeObject | None:
+        """As `live`, but None for an object that is being deleted."""
+        obj = self.live(kind, role=role)
+        return None if obj is None or is_deleting(obj) else obj
 
     def owner(self, obj: KubeObject) -> Owner:
         """Whose the object is."""
-        return owner_of(obj, self.endpoint.name)
+        taken = self.rivals.canary_name_is_an_item
+        return owner_of(obj, self.endpoint.name, canary_name_is_an_item=taken)
+
+    def is_own(self, obj: KubeObject) -> bool:
+        """Whether the object was made for this endpoint, by us or by the predecessor."""
+        return self.owner(obj) is not Owner.FOREIGN
+
+    def role(self, ref: ObjectRef) -> Role:
+        """Which version of the endpoint an object of it serves."""
+        canary = names.object_name(self.endpoint.name, Role.CANARY)
+        return Role.CANARY if ref.kind != "Ingress" and ref.name == canary else Role.PRIMARY
 
     def possible_refs(self) -> tuple[ObjectRef, ...]:
         """Every name under which objects of this endpoint can stand, canary included, in all its namespaces."""
         if not self.name_is_usable:
             return ()
-        own = {ref.namespace for ref, obj in self.observed.objects.items() if self.owner(obj) is Owner.OURS}
+        own = {ref.namespace for ref, obj in self.observed.objects.items() if self.is_own(obj)}
         if self.namespace_is_allowed and self.endpoint.namespace:
             own.add(self.endpoint.namespace)
         return tuple(
@@ -86,19 +108,15 @@ class Situation:
 
     def owned(self) -> dict[ObjectRef, KubeObject]:
         """Every object seen that is this endpoint's own, in whatever namespace."""
-        return {
-            ref: obj for ref, obj in sorted(self.observed.objects.items()) if self.owner(obj) is Owner.OURS
-        }
-
-    def predecessors(self) -> list[ObjectRef]:
-        """Objects with the predecessor's labels only."""
-        return [
-            ref for ref, obj in sorted(self.observed.objects.items()) if self.owner(obj) is Owner.PREDECESSOR
-        ]
+        return {ref: obj for ref, obj in sorted(self.observed.objects.items()) if self.is_own(obj)}
 
     def unsure(self) -> tuple[ObjectRef, ...]:
-        """Objects whose owner only a read by name can tell: our labels are off, managedFields were not seen."""
-        return tuple(ref for ref in self.predecessors() if ref not in self.observed.fetched)
+        """Objects that lack our labels: their field managers tell more, which only a read by name shows."""
+        return tuple(
+            ref
+            for ref, obj in sorted(self.observed.objects.items())
+            if self.owner(obj) is Owner.PREDECESSOR and ref not in self.observed.fetched
+        )
 
     def unseen(self, refs: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:
         """Those of the refs under which a stranger's object may stand unseen."""

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gco_stream_reconciler.planning.actions import Action, Apply, Delete, ObjectRef, Plan, SetReplicas
+from gco_stream_reconciler.planning.actions import (
+    AbsorbManagers,
+    Action,
+    Annotate,
+    Apply,
+    Delete,
+    ObjectRef,
+    Plan,
+    SetReplicas,
+)
+from gco_stream_reconciler.planning.adoption import absorbed
 from gco_stream_reconciler.planning.observed import Observed
 
 
@@ -19,6 +29,7 @@ class PlannedCluster:
     holds: frozenset[str] = frozenset()
     history: list[Action] = field(default_factory=list)
     now: float = 1_800_000_000.0
+    _marks: dict[str, set[str]] = field(default_factory=dict)
     _uids: Any = field(default_factory=lambda: itertools.count(1))
 
     def observed(self, *, fetched: bool = False, **changes: Any) -> Observed:
@@ -37,6 +48,10 @@ class PlannedCluster:
                     self._scale(action)
                 case Delete():
                     self._delete(action)
+                case Annotate():
+                    self._annotate(action)
+                case AbsorbManagers():
+                    self._absorb(action)
 
     def _apply(self, ref: ObjectRef, manifest: Mapping[str, Any]) -> None:
         wanted = copy.deepcopy(dict(manifest))
@@ -53,6 +68,12 @@ class PlannedCluster:
         )
         if ref.kind == "Deployment":
             wanted["spec"].setdefault("replicas", live["spec"]["replicas"])
+            wanted["spec"].setdefault("template", live["spec"]["template"])
+        marks = self._marks.get(live["metadata"]["uid"], set())
+        kept_marks = {
+            name: text for name, text in live["metadata"].get("annotations", {}).items() if name in marks
+        }
+        wanted["metadata"]["annotations"].update(kept_marks)
         changed = wanted["spec"] != live["spec"]
         kept = {key: live["metadata"][key] for key in ("uid", "generation")}
         wanted["metadata"].update(kept)
@@ -68,6 +89,22 @@ class PlannedCluster:
             live["spec"]["replicas"] = action.replicas
             live["metadata"]["generation"] += 1
 
+    def _annotate(self, action: Annotate) -> None:
+        live = self.objects[action.ref]
+        assert live["metadata"]["uid"] == action.uid
+        annotations = live["metadata"].setdefault("annotations", {})
+        for name in self._marks.get(action.uid, set()):
+            annotations.pop(name, None)
+        annotations.update(action.annotations)
+        self._marks[action.uid] = set(action.annotations)
+
+    def _absorb(self, action: AbsorbManagers) -> None:
+        live = self.objects[action.ref]
+        assert live["metadata"]["uid"] == action.uid
+        fields = absorbed(live["metadata"].get("managedFields", []), live["apiVersion"])
+        if fields is not None:
+            live["metadata"]["managedFields"] = fields
+
     def _delete(self, action: Delete) -> None:
         live = self.objects[action.ref]
         assert live["metadata"]["uid"] == action.uid, "a deletion names the incarnation that was seen"
@@ -82,10 +119,12 @@ class PlannedCluster:
             if "deletionTimestamp" in self.objects[ref]["metadata"]:
                 del self.objects[ref]
 
-    def make_ready(self, *, ready: int | None = None, updated: int | None = None) -> None:
-        """The Deployment's controller has caught up; by default every Pod is updated and ready."""
+    def make_ready(
+        self, *, name: str | None = None, ready: int | None = None, updated: int | None = None
+    ) -> None:
+        """The Deployments' controller has caught up; by default every Pod is updated and ready. name: only this one."""
         for ref, obj in self.objects.items():
-            if ref.kind == "Deployment":
+            if ref.kind == "Deployment" and name in (None, ref.name):
                 wanted = obj["spec"]["replicas"]
                 obj["status"] = {
                     "observedGeneration": obj["metadata"]["generation"],

@@ -6,14 +6,10 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler.endpoints.model import (
-    Autoscaling,
-    AutoscalingMetric,
     DesiredState,
     Endpoint,
-    EndpointSpec,
     Exposure,
     Problem,
-    RegionStatus,
     State,
 )
 from gco_stream_reconciler.manifests.deployment import deployment
@@ -22,80 +18,22 @@ from gco_stream_reconciler.planning.actions import Apply, Delete, ObjectRef, Pla
 from gco_stream_reconciler.planning.desired import ANNOTATION_APPLIED, ANNOTATION_REPLICAS_BY
 from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan
-from gco_stream_reconciler.planning.situation import PlanSettings
-from gco_stream_reconciler.settings import LifecycleSettings
 from tests.doubles.planned_cluster import PlannedCluster
-
-REGION = "us-east-1"
-NAMESPACE = "gco-inference"
-SETTINGS = PlanSettings(
-    region=REGION, namespaces=(NAMESPACE,), table_id="table-1", lifecycle=LifecycleSettings()
+from tests.doubles.planning_story import (
+    AUTOSCALER,
+    AUTOSCALING,
+    DEPLOYMENT,
+    INGRESS,
+    NAMESPACE,
+    SERVICE,
+    SETTINGS,
+    done,
+    endpoint,
+    reported,
+    reporting,
+    running,
+    settle,
 )
-DEPLOYMENT = ObjectRef("Deployment", NAMESPACE, "llama")
-SERVICE = ObjectRef("Service", NAMESPACE, "llama")
-INGRESS = ObjectRef("Ingress", NAMESPACE, "inference-llama")
-AUTOSCALER = ObjectRef("HorizontalPodAutoscaler", NAMESPACE, "llama")
-AUTOSCALING = Autoscaling(min_replicas=2, max_replicas=6, metrics=(AutoscalingMetric("cpu", 70),))
-
-
-def endpoint(**changes: Any) -> Endpoint:
-    spec_changes = changes.pop("spec_changes", {})
-    spec = EndpointSpec(
-        image="vllm/vllm-openai:v1", replicas=2, **{"env": {"TOKEN": "hunter2"}, **spec_changes}
-    )
-    base = Endpoint(
-        name="llama",
-        desired_state=DesiredState.DEPLOYING,
-        target_regions=(REGION, "eu-west-1"),
-        namespace=NAMESPACE,
-        spec=spec,
-        spec_hash=f"{hash(str(spec_changes)) & 0xFFFFFFFFFFFF:012x}",
-        ingress_path="/inference/llama",
-        created_at="2026-11-01T09:00:00+00:00",
-        updated_at="2026-11-01T09:00:00+00:00",
-    )
-    return replace(base, **changes)
-
-
-def reporting(item: Endpoint, status: RegionStatus | None) -> Endpoint:
-    return item if status is None else replace(item, region_status={REGION: status})
-
-
-def settle(item: Endpoint, cluster: PlannedCluster, *, ready: bool = True) -> tuple[Endpoint, list[Plan]]:
-    """Plan and execute until nothing changes, as the controller would; returns what is then reported."""
-    plans: list[Plan] = []
-    for _ in range(12):
-        observed = cluster.observed()
-        for _ in range(4):
-            decided = plan(item, observed, cluster.now, SETTINGS)
-            if not decided.reads:
-                break
-            observed = replace(observed, fetched=observed.fetched | set(decided.reads))
-        assert not decided.reads, "a plan must be content with reads that found nothing new"
-        cluster.execute(decided)
-        if ready:
-            cluster.make_ready()
-        plans.append(decided)
-        before = item
-        item = reporting(item, decided.status)
-        if not decided.stages and item == before:
-            return item, plans
-    raise AssertionError(f"no rest after 12 plans; the last one: {plans[-1]}")
-
-
-def running() -> tuple[Endpoint, PlannedCluster]:
-    cluster = PlannedCluster()
-    item, _ = settle(endpoint(), cluster)
-    cluster.history.clear()
-    return item, cluster
-
-
-def reported(item: Endpoint) -> RegionStatus:
-    return item.region_status[REGION]
-
-
-def done(cluster: PlannedCluster) -> list[str]:
-    return [f"{type(action).__name__} {action.ref.kind}" for action in cluster.history]
 
 
 class TestDeploy:
@@ -134,7 +72,7 @@ class TestDeploy:
         item, _ = settle(item, cluster, ready=False)
         assert reported(item).state == State.RUNNING
         assert reported(item).replicas_ready == 0
-        assert done(cluster) == []
+        assert done(cluster) == ["Annotate Service"], "nothing but the watchdog's clock"
 
     def test_running_is_not_reported_while_only_old_pods_are_ready(self) -> None:
         item, cluster = running()
@@ -183,7 +121,7 @@ class TestDeploy:
         ] * 2
         decided = plan(item, replace(observed, pods=pods), cluster.now, SETTINGS)
         assert decided.status is not None
-        assert decided.status.message == "rollout stalled: ImagePullBackOff (2)"
+        assert (decided.status.message or "").startswith("rollout stalled: ImagePullBackOff (2)")
 
 
 class TestChange:
@@ -234,7 +172,7 @@ class TestChange:
         assert done(cluster) == []
         del cluster.objects[DEPLOYMENT]
         settle(item, cluster)
-        assert done(cluster) == ["Apply Deployment"]
+        assert [each for each in done(cluster) if each.startswith("Apply")] == ["Apply Deployment"]
 
     def test_an_upgraded_controller_restarts_no_pod(self) -> None:
         item, cluster = running()
@@ -420,10 +358,6 @@ class TestDelete:
         item, _ = settle(replace(item, desired_state=DesiredState.DEPLOYING), cluster)
         assert reported(item).state == State.RUNNING
 
-    def test_an_absent_item_deletes_nothing(self) -> None:
-        _, cluster = running()
-        assert plan(None, cluster.observed(), cluster.now, SETTINGS) == Plan()
-
 
 class TestRefusal:
     def test_a_malformed_item_is_an_error_with_its_reason_and_touches_nothing(self) -> None:
@@ -474,17 +408,6 @@ class TestRefusal:
         cluster.objects[DEPLOYMENT]["metadata"]["managedFields"] = managed
         decided = plan(item, replace(cluster.observed(), fetched=frozenset({DEPLOYMENT})), 0, SETTINGS)
         assert [action.ref for action in decided.actions] == [DEPLOYMENT]
-
-    @pytest.mark.parametrize("state", list(DesiredState))
-    def test_the_predecessors_objects_are_reported_and_left_alone(self, state: DesiredState) -> None:
-        _, cluster = running()
-        for obj in cluster.objects.values():
-            for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
-                obj["metadata"]["labels"].pop(label, None)
-        decided = plan(endpoint(desired_state=state), cluster.observed(fetched=True), 0, SETTINGS)
-        assert not decided.stages
-        assert decided.status is not None
-        assert decided.status.state == State.ERROR
 
     def test_malformed_target_regions_are_an_error_everywhere(self) -> None:
         item = endpoint(

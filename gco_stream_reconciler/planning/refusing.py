@@ -1,0 +1,87 @@
+"""Endpoints of which nothing may be made (rules 9, 12, 14): the reason is said, and what runs stays as it is.
+
+The watchdog goes on: a broken item must not keep a dead endpoint on the load balancer.
+"""
+
+from gco_stream_reconciler.manifests.names import Role
+from gco_stream_reconciler.planning import notices, report, watching
+from gco_stream_reconciler.planning.actions import Action, Plan
+from gco_stream_reconciler.planning.observed import live_replicas
+from gco_stream_reconciler.planning.situation import Situation, deletions
+from gco_stream_reconciler.planning.watchdog import Verdict
+
+_KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler")
+
+
+def refusal(situation: Situation) -> str | None:
+    """Why nothing of this endpoint may be made, or None. The endpoint has a namespace."""
+    namespace = situation.endpoint.namespace
+    if not situation.namespace_is_allowed:
+        allowed = ", ".join(situation.settings.namespaces)
+        return f"namespace: {namespace}: must be one of {allowed} (NAMESPACES of the controller)"
+    elsewhere = sorted({ref.namespace for ref in situation.owned()} - {namespace})
+    if elsewhere:
+        return (
+            f"namespace: {namespace}: objects stand in {', '.join(elsewhere)}; "
+            "a namespace cannot change, delete the endpoint and deploy it again"
+        )
+    return _foreign(situation) or _taken_name(situation) or _taken_path(situation)
+
+
+def _foreign(situation: Situation) -> str | None:
+    for kind in _KINDS:
+        ref = situation.ref(kind)
+        obj = situation.observed.get(ref)
+        if obj is not None and not situation.is_own(obj):
+            return (
+                f"{ref}: exists and was not made for this endpoint; rename the endpoint or remove the object"
+            )
+    return None
+
+
+def _taken_name(situation: Situation) -> str | None:
+    """Rule 9: the canary of `x` and the endpoint `x-canary` want the same names. Who has them keeps them."""
+    host, claim = situation.rivals.canary_host, situation.claim
+    stands = any(situation.role(ref) is Role.PRIMARY for ref in situation.owned())
+    if host is None or claim is None or stands or not host.came_before(claim):
+        return None
+    return f"endpoint_name: is the name of the canary of endpoint {host.name}, which is older; choose another"
+
+
+def _taken_path(situation: Situation) -> str | None:
+    """Rule 14: of two endpoints on one path, or one within the other's, the older keeps it."""
+    claim = situation.claim
+    for rival in situation.rivals.by_path:
+        if claim is not None and rival.came_before(claim):
+            return (
+                f"ingress_path: {claim.path}: meets {rival.path} of endpoint {rival.name}, which is older; "
+                "choose a path that is neither within the other nor around it"
+            )
+    return None
+
+
+def plan_refusal(situation: Situation, reason: str) -> Plan:
+    """State error with the reason."""
+    usable = situation.name_is_usable and situation.endpoint.namespace is not None
+    if not usable or not situation.namespace_is_allowed:
+        return Plan(status=report.refusal(situation, reason))
+    wanted = live_replicas(situation.live("Deployment"))
+    watch = watching.look(situation, wanted_replicas=wanted)
+    removes: tuple[Action, ...] = ()
+    ingress = situation.live("Ingress")
+    if watch.verdict is Verdict.REMOVE and ingress is not None and not situation.observed.stale:
+        found = deletions([(situation.ref("Ingress"), ingress)], "no ready Pod for too long (watchdog)")
+        removes = tuple(found)
+    stages = (removes, watching.to_write(situation, watch.clock))
+    stands = situation.standing("Ingress") is not None and not removes
+    return Plan(
+        stages=tuple(stage for stage in stages if stage),
+        status=report.refusal(
+            situation,
+            reason,
+            exposure=report.exposure_of(exposed=stands, watch=watch) if ingress or watch.clock else None,
+        ),
+        requeue_after=watch.due,
+        confirm_in_home=bool(removes),
+        notices=notices.of_refusal(situation, reason, watch, removes),
+    )

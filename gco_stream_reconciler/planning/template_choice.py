@@ -1,0 +1,92 @@
+"""Which Pod template a Deployment is to have (rule 15): an upgrade of this program restarts no Pod.
+
+The revision that a Deployment was made in is recorded on it and rendered again as long as that gives the recorded
+template; the newest is used where the spec makes it differ. What inference_monitor made counts as revision 0.
+"""
+
+from dataclasses import dataclass
+
+from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.manifests import names
+from gco_stream_reconciler.manifests.context import ManifestContext
+from gco_stream_reconciler.manifests.deployment import deployment
+from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
+from gco_stream_reconciler.manifests.template import pod_template, template_hash
+from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, Kept, decode_kept, template_differences
+from gco_stream_reconciler.planning.observed import KubeObject, annotation, metadata
+
+_PREDECESSOR_REVISION = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """revision: the one to render, None to leave the template that stands; then `kept` says which and why."""
+
+    revision: int | None
+    kept: Kept | None = None
+
+    @property
+    def probes_revision(self) -> int:
+        """The revision whose probes the Pods have."""
+        return _PREDECESSOR_REVISION if self.revision is None else self.revision
+
+
+NEWEST = Template(NEWEST_TEMPLATE_REVISION)
+
+
+def primary_template(endpoint: Endpoint, context: ManifestContext, live: KubeObject | None) -> Template:
+    """The primary's. `live` is the Deployment; one without any mark of ours must have been read by name."""
+    return _choose(endpoint, context, live, Role.PRIMARY, NEWEST)
+
+
+def canary_template(
+    endpoint: Endpoint, context: ManifestContext, live: KubeObject | None, primary: Template
+) -> Template:
+    """The canary's: in the primary's revision, since both are probed and reached under the same paths (rule 9)."""
+    revision = Template(primary.probes_revision)
+    if live is None or (decode_kept(annotation(live, ANNOTATION_KEPT)) is None and not _is_unmarked(live)):
+        return revision
+    return _choose(endpoint, context, live, Role.CANARY, revision)
+
+
+def _choose(
+    endpoint: Endpoint, context: ManifestContext, live: KubeObject | None, role: Role, otherwise: Template
+) -> Template:
+    if live is None:
+        return otherwise
+    kept = decode_kept(annotation(live, ANNOTATION_KEPT))
+    if kept is not None:
+        same = kept.inputs == _hash(endpoint, context, role, _PREDECESSOR_REVISION)
+        return Template(None, kept) if same else otherwise
+    if _is_unmarked(live):
+        return _adopted(endpoint, context, live, role)
+    recorded = _recorded_revision(live)
+    if recorded is None:
+        return otherwise
+    same = _hash(endpoint, context, role, recorded) == annotation(live, names.ANNOTATION_TEMPLATE_HASH)
+    return Template(recorded) if same else otherwise
+
+
+def _adopted(endpoint: Endpoint, context: ManifestContext, live: KubeObject, role: Role) -> Template:
+    rendered = deployment(endpoint, context, role=role, replicas=None, revision=_PREDECESSOR_REVISION)
+    paths = template_differences(rendered, live)
+    if not paths:
+        return Template(_PREDECESSOR_REVISION)
+    return Template(None, Kept(_hash(endpoint, context, role, _PREDECESSOR_REVISION), paths))
+
+
+def _is_unmarked(live: KubeObject) -> bool:
+    """Whether nothing on it is ours yet: it is the predecessor's, perhaps with its managers absorbed already."""
+    managed_by = (metadata(live).get("labels") or {}).get(names.LABEL_MANAGED_BY)
+    return managed_by is None and annotation(live, names.ANNOTATION_TEMPLATE_REVISION) is None
+
+
+def _recorded_revision(live: KubeObject) -> int | None:
+    recorded = annotation(live, names.ANNOTATION_TEMPLATE_REVISION)
+    if recorded is None or not (recorded.isascii() and recorded.isdigit()):
+        return None
+    return int(recorded) if int(recorded) <= NEWEST_TEMPLATE_REVISION else None
+
+
+def _hash(endpoint: Endpoint, context: ManifestContext, role: Role, revision: int) -> str:
+    return template_hash(pod_template(endpoint, context, role=role, revision=revision))

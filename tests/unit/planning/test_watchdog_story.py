@@ -1,0 +1,138 @@
+"""Rule 2 on a planned cluster: removal on time, return, and what is said of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from gco_stream_reconciler.endpoints.model import DesiredState, Exposure, Problem, State
+from gco_stream_reconciler.planning.plan import plan
+from gco_stream_reconciler.planning.watchdog import ANNOTATION_WATCHDOG
+from tests.doubles.planned_cluster import PlannedCluster
+from tests.doubles.planning_story import (
+    INGRESS,
+    SERVICE,
+    SETTINGS,
+    done,
+    endpoint,
+    reported,
+    reporting,
+    running,
+    settle,
+)
+
+
+def clock_of(cluster: PlannedCluster) -> str | None:
+    text: str | None = cluster.objects[SERVICE]["metadata"]["annotations"].get(ANNOTATION_WATCHDOG)
+    return text
+
+
+def test_the_ingress_goes_when_nothing_was_ready_for_the_threshold_and_is_looked_at_on_time() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, plans = settle(item, cluster, ready=False)
+    assert plans[-1].requeue_after == pytest.approx(300)
+    cluster.now += 299
+    item, plans = settle(item, cluster, ready=False)
+    assert INGRESS in cluster.objects
+    assert plans[-1].requeue_after == pytest.approx(1)
+    cluster.now += 1
+    item, plans = settle(item, cluster, ready=False)
+    assert INGRESS not in cluster.objects
+    assert done(cluster) == ["Annotate Service", "Delete Ingress", "Annotate Service"]
+    assert reported(item).exposure == Exposure.REMOVED_BY_WATCHDOG
+    assert "watchdog" in (reported(item).message or "")
+    (notice,) = [notice for plan in plans for notice in plan.notices]
+    assert (notice.reason, notice.warning) == ("RemovedByWatchdog", True)
+
+
+def test_it_comes_back_with_readiness_and_the_clock_is_cleared_after_a_minute_of_it() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    cluster.now += 300
+    item, _ = settle(item, cluster, ready=False)
+    cluster.now += 1000
+    cluster.make_ready(ready=1)
+    item, plans = settle(item, cluster, ready=False)
+    assert INGRESS in cluster.objects
+    assert reported(item).exposure == Exposure.EXPOSED
+    assert plans[-1].requeue_after == pytest.approx(60)
+    cluster.now += 60
+    item, _ = settle(item, cluster, ready=False)
+    assert clock_of(cluster) is None
+    assert reported(item).message is None or "watchdog" not in (reported(item).message or "")
+
+
+def test_after_a_second_removal_readiness_has_to_last_before_it_comes_back() -> None:
+    item, cluster = running()
+    for ready, seconds in ((0, 300), (2, 10), (0, 1)):
+        cluster.make_ready(ready=ready)
+        item, _ = settle(item, cluster, ready=False)
+        cluster.now += seconds
+        item, _ = settle(item, cluster, ready=False)
+    assert INGRESS not in cluster.objects
+    cluster.make_ready()
+    item, plans = settle(item, cluster, ready=False)
+    assert INGRESS not in cluster.objects, "the predecessor's other flaw: gone and back in one pass"
+    assert plans[-1].requeue_after == pytest.approx(60)
+    cluster.now += 60
+    settle(item, cluster, ready=False)
+    assert INGRESS in cluster.objects
+
+
+def test_the_clock_survives_a_restart_since_it_stands_in_the_cluster() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    cluster.now += 300
+    decided = plan(item, cluster.observed(), cluster.now, SETTINGS)
+    assert [type(action).__name__ for action in decided.actions] == ["Delete", "Annotate"]
+
+
+def test_a_change_of_the_spec_starts_it_afresh() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    cluster.now += 200
+    changed = reporting(endpoint(spec_changes={"port": 9000}), reported(item))
+    cluster.make_ready(ready=0)
+    item, plans = settle(changed, cluster, ready=False)
+    assert plans[-1].requeue_after == pytest.approx(300)
+
+
+def test_a_stop_clears_it() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    settle(replace(item, desired_state=DesiredState.STOPPED), cluster)
+    assert clock_of(cluster) is None
+
+
+def test_a_malformed_item_does_not_keep_a_dead_endpoint_on_the_load_balancer() -> None:
+    item, cluster = running()
+    item = replace(item, spec=None, problems=(Problem("spec.image", "", "is required"),))
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    cluster.now += 300
+    item, _ = settle(item, cluster, ready=False)
+    assert INGRESS not in cluster.objects
+    assert reported(item).state == State.ERROR
+    assert reported(item).exposure == Exposure.REMOVED_BY_WATCHDOG
+
+
+def test_a_stale_cache_removes_nothing() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    decided = plan(item, cluster.observed(stale=True), cluster.now + 400, SETTINGS)
+    assert "Delete" not in [type(action).__name__ for action in decided.actions]
+
+
+def test_an_endpoint_of_zero_replicas_has_no_watchdog() -> None:
+    item, cluster = running()
+    item = replace(item, spec=replace(item.spec, replicas=0), spec_hash="0" * 12)  # type: ignore[type-var]
+    item, _ = settle(item, cluster)
+    cluster.now += 1000
+    _, plans = settle(item, cluster)
+    assert plans[-1].requeue_after is None
+    assert clock_of(cluster) is None
