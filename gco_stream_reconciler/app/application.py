@@ -25,6 +25,7 @@ from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.informer.informers import Informers
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.configuration import found_configuration
+from gco_stream_reconciler.kube.events import EventRecorder
 from gco_stream_reconciler.kube.leases import LeaseApi
 from gco_stream_reconciler.kube.objects import KubeObjects
 from gco_stream_reconciler.kube.watch import KindClient
@@ -66,6 +67,7 @@ class Application:
             collector(registry=self.registry)
         self.metrics = Metrics(self.registry, clock=clock)
         self.readiness = Readiness(clock)
+        self._identity = f"gco-stream-reconciler/{socket.gethostname()}/{uuid.uuid4()}"
         self.http_port: int | None = None
         self._stopping = asyncio.Event()
 
@@ -159,6 +161,14 @@ class Application:
                 table=table,
                 streams=streams,
                 cluster=cluster,
+                events=EventRecorder(
+                    client,
+                    instance=self._identity,
+                    clock=self._clock,
+                    wall_clock=self._wall_clock,
+                    random=self._random,
+                    log=self._log,
+                ),
                 informers=self._informers(client, namespaces),
                 metrics=self.metrics,
                 clock=self._clock,
@@ -190,18 +200,20 @@ class Application:
             self.readiness.term.observed(change)
 
     def _elector(self, client: KubeClient) -> LeaderElector:
-        identity = f"gco-stream-reconciler/{socket.gethostname()}/{uuid.uuid4()}"
         timeout = self.settings.kubernetes.write_timeout_seconds
         return LeaderElector(
             leases=LeaseApi(client, namespace=self.settings.place.namespace, timeout_seconds=timeout),
-            identity=identity,
+            identity=self._identity,
             settings=self.settings.leadership,
             clock=self._clock,
-            wall_clock=lambda: datetime.fromtimestamp(self._now(), UTC),
+            wall_clock=self._wall_clock,
             random=self._random,
             observer=self.metrics.leadership,
             log=self._log,
         )
+
+    def _wall_clock(self) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
 
     def _warn_of_short_resync(self) -> None:
         asked = self.settings.controller.resync_seconds

@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
 from gco_stream_reconciler.informer.informers import Informers
+from gco_stream_reconciler.kube.events import EventRecorder
 from gco_stream_reconciler.kube.objects import KubeObjects
 from gco_stream_reconciler.settings import Settings
 from gco_stream_reconciler.telemetry.metrics import Metrics
@@ -22,6 +23,7 @@ class Parts:
     table: EndpointTable
     streams: DynamoDbStreams
     cluster: KubeObjects
+    events: EventRecorder
     informers: Informers
     metrics: Metrics
     clock: Callable[[], float]

@@ -2,16 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from gco_stream_reconciler.app.parts import Parts
+from gco_stream_reconciler.controller.announcer import EventAnnouncer
+from gco_stream_reconciler.controller.cleanup import CleanupLimit
 from gco_stream_reconciler.controller.executor import Executor
+from gco_stream_reconciler.controller.inventory import Inventory
+from gco_stream_reconciler.controller.item_writer import ItemWriter
 from gco_stream_reconciler.controller.reaction import ReactionClock
-from gco_stream_reconciler.controller.reconciler import Reconciler
+from gco_stream_reconciler.controller.reconciler import Orphans, Reconciler
 from gco_stream_reconciler.controller.resync import Resync
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.controller.workers import Worker
 from gco_stream_reconciler.informer.cache import Change
+from gco_stream_reconciler.planning.orphans import OrphanWatch
 from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter
 from gco_stream_reconciler.stream.consumer import StreamConsumer
@@ -46,6 +52,9 @@ class Term:
             now=parts.now,
             log=parts.log,
         )
+        self.inventory = Inventory(settings.place.region)
+        orphans = OrphanWatch()
+        self._announcer = EventAnnouncer(parts.events, log=parts.log)
         self._reconciler = Reconciler(
             table=parts.table,
             cluster=parts.cluster,
@@ -54,7 +63,18 @@ class Term:
                 cluster=parts.cluster, cache=parts.informers, observer=parts.metrics, log=parts.log
             ),
             reporter=self.reporter,
+            items=ItemWriter(parts.table, observer=parts.metrics, log=parts.log),
+            inventory=self.inventory,
+            orphans=Orphans(
+                watch=orphans,
+                limit=self._cleanup_limit(orphans),
+                deletes=settings.orphans.orphans == "delete",
+                look_soon=lambda: self.request_resync("item gone"),
+            ),
+            announcer=self._announcer,
+            look_again=self.queue.add,
             reactions=self._reactions,
+            observer=parts.metrics,
             settings=plan_settings,
             clock=clock,
             now=parts.now,
@@ -64,6 +84,8 @@ class Term:
             cache=parts.informers,
             queue=self.queue,
             reporter=self.reporter,
+            inventory=self.inventory,
+            orphans=orphans,
             settings=plan_settings,
             interval_seconds=settings.controller.effective_resync_seconds,
             observer=parts.metrics,
@@ -80,6 +102,20 @@ class Term:
             clock=clock,
             random=parts.random,
             observer=parts.metrics.stream,
+        )
+
+    def _cleanup_limit(self, orphans: OrphanWatch) -> CleanupLimit:
+        parts = self._parts
+        return CleanupLimit(
+            cluster=parts.cluster,
+            cache=parts.informers,
+            inventory=self.inventory,
+            orphans=orphans,
+            namespace=parts.settings.place.namespace,
+            limit=parts.settings.orphans.deletion_limit,
+            observer=parts.metrics,
+            now=parts.now,
+            log=parts.log,
         )
 
     def _queue(self, name: str) -> WorkQueue:
@@ -122,14 +158,25 @@ class Term:
         """Work until `stopping` is set, then drain and return. A cancellation (the lease was lost) ends at once."""
         await self._parts.informers.wait_synced()
         async with asyncio.TaskGroup() as group:
-            intake = [
-                group.create_task(self.consumer.run(), name="stream-consumer"),
-                group.create_task(self._resync.run(), name="resync"),
-            ]
+            intake = [group.create_task(self.consumer.run(), name="stream-consumer")]
+            events = group.create_task(self._announcer.run(), name="events")
+            if not await self._take_stock(group, stopping):
+                _cancel([*intake, events])
+                return
+            intake.append(group.create_task(self._resync.run(), name="resync"))
             workers = self._start(group, "worker", self._workers, self._worker)
             writers = self._start(group, "status-writer", _STATUS_WRITERS, self.reporter.write_forever)
             await stopping.wait()
             await self._drain(intake, workers, writers)
+            events.cancel()
+
+    async def _take_stock(self, group: asyncio.TaskGroup, stopping: asyncio.Event) -> bool:
+        """Learn what the table has before anybody acts; False when it is time to stop instead."""
+        stock = group.create_task(self._resync.take_stock(), name="take-stock")
+        stopped = group.create_task(stopping.wait(), name="stopping")
+        await asyncio.wait((stock, stopped), return_when=asyncio.FIRST_COMPLETED)
+        _cancel([task for task in (stock, stopped) if not task.done()])
+        return stock.done() and not stopping.is_set()
 
     def _start(
         self, group: asyncio.TaskGroup, name: str, count: int, run: Callable[[], Awaitable[None]]
@@ -164,7 +211,7 @@ class Term:
         _cancel(writers)
 
 
-def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
 

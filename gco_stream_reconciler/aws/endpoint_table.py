@@ -69,7 +69,7 @@ class EndpointTable:
         """Every item of the read Region, page by page, read consistently. An incomplete scan raises."""
         start: Mapping[str, Any] | None = None
         while True:
-            page = await self._scan_page(start)
+            page = await self._scan_page(self._clients.local, self._local, start)
             yield list(page.get("Items", ()))
             start = page.get("LastEvaluatedKey")
             if not start:
@@ -98,6 +98,46 @@ class EndpointTable:
             # Perhaps only the map came or went since the item was read: the other form decides.
             await self._update(variants[1](condition, self._name, region, status))
 
+    async def promote(self, item: Item) -> None:
+        """Set desired_state to running, if what that rests on is as in `item`; updated_at stays.
+
+        Raises ConditionFailedError.
+        """
+        unchanged = _Unchanged(item, ("created_at", "desired_state", "spec", "target_regions"))
+        request = unchanged.request(self._name)
+        request["UpdateExpression"] = "SET desired_state = :running"
+        request["ExpressionAttributeValues"] = {
+            **request.get("ExpressionAttributeValues", {}),
+            ":running": {"S": "running"},
+        }
+
+        async def call() -> None:
+            with own_errors("dynamodb:UpdateItem", self._home):
+                await self._clients.home.update_item(**request)
+
+        await self._retried(call, f"promotion in {self._home}")
+
+    async def purge(self, item: Item) -> None:
+        """Delete the item if every attribute is as in `item`. Raises ConditionFailedError."""
+        request = _Unchanged(item, tuple(sorted(item))).request(self._name)
+
+        async def call() -> None:
+            with own_errors("dynamodb:DeleteItem", self._home):
+                await self._clients.home.delete_item(**request)
+
+        await self._retried(call, f"purge in {self._home}")
+
+    async def names_at_home(self) -> frozenset[str]:
+        """Every endpoint of the home table, read consistently. An incomplete scan raises."""
+        names: set[str] = set()
+        start: Mapping[str, Any] | None = None
+        while True:
+            page = await self._scan_page(self._clients.home, self._home, start, names_only=True)
+            names.update(item["endpoint_name"]["S"] for item in page.get("Items", ()))
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return frozenset(names)
+
     async def _get(self, client: Any, where: str, name: str) -> Item | None:
         async def call() -> Item | None:
             with own_errors("dynamodb:GetItem", where):
@@ -109,17 +149,21 @@ class EndpointTable:
 
         return await self._retried(call, f"item {name!a} of {where}")
 
-    async def _scan_page(self, start: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        position = {"ExclusiveStartKey": start} if start else {}
+    async def _scan_page(
+        self, client: Any, where: str, start: Mapping[str, Any] | None, *, names_only: bool = False
+    ) -> Mapping[str, Any]:
+        request: dict[str, Any] = {"TableName": self._name, "ConsistentRead": True}
+        if start:
+            request["ExclusiveStartKey"] = start
+        if names_only:
+            request["ProjectionExpression"] = "endpoint_name"
 
         async def call() -> Mapping[str, Any]:
-            with own_errors("dynamodb:Scan", self._local):
-                page: Mapping[str, Any] = await self._clients.local.scan(
-                    TableName=self._name, ConsistentRead=True, **position
-                )
+            with own_errors("dynamodb:Scan", where):
+                page: Mapping[str, Any] = await client.scan(**request)
             return page
 
-        return await self._retried(call, f"scan of {self._local}")
+        return await self._retried(call, f"scan of {where}")
 
     async def _update(self, request: Mapping[str, Any]) -> None:
         async def call() -> None:
@@ -131,6 +175,34 @@ class EndpointTable:
 
     async def _retried(self, call: Callable[[], Awaitable[T]], what: str) -> T:
         return await with_retries(call, seconds=CALL_SECONDS, what=what, random=self._random)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unchanged:
+    """An item of which some attributes must still be as they were read, absent ones absent."""
+
+    item: Item
+    attributes: tuple[str, ...]
+
+    def request(self, table: str) -> dict[str, Any]:
+        """Key and condition of a write."""
+        conditions = ["attribute_exists(endpoint_name)"]
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        for number, attribute in enumerate(self.attributes):
+            names[f"#a{number}"] = attribute
+            if attribute in self.item:
+                values[f":a{number}"] = self.item[attribute]
+                conditions.append(f"#a{number} = :a{number}")
+            else:
+                conditions.append(f"attribute_not_exists(#a{number})")
+        request: dict[str, Any] = {
+            "TableName": table,
+            "Key": {"endpoint_name": self.item["endpoint_name"]},
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": names,
+        }
+        return {**request, "ExpressionAttributeValues": values} if values else request
 
 
 @dataclass(frozen=True, slots=True)

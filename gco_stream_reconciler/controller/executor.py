@@ -6,12 +6,29 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, ControllerObserver
-from gco_stream_reconciler.errors import ReconcilerError, TerminalError
-from gco_stream_reconciler.planning.actions import Action, Apply, Delete, Plan, SetReplicas
+from gco_stream_reconciler.errors import ConflictError, ReconcilerError, TerminalError
+from gco_stream_reconciler.planning.actions import (
+    AbsorbManagers,
+    Action,
+    Annotate,
+    Apply,
+    Delete,
+    ObjectRef,
+    Plan,
+    SetReplicas,
+)
+from gco_stream_reconciler.planning.adoption import absorbed
 from gco_stream_reconciler.planning.compare import differences
 from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
 
 REPLICAS_MANAGER = "gco-stream-reconciler-replicas"
+MEMORY_MANAGER = "gco-stream-reconciler-memory"
+_API_VERSIONS = {
+    "Deployment": "apps/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "Ingress": "networking.k8s.io/v1",
+    "Service": "v1",
+}
 
 
 class AlteredByOthersError(TerminalError):
@@ -63,6 +80,10 @@ class Executor:
                 await self._set_replicas(key, action)
             case Delete():
                 await self._delete(key, action)
+            case Annotate():
+                await self._annotate(key, action)
+            case AbsorbManagers():
+                await self._absorb(key, action)
 
     async def _apply(self, key: str, action: Apply) -> None:
         answer = await self._cluster.apply(action.manifest, field_manager=FIELD_MANAGER, force=True)
@@ -79,13 +100,7 @@ class Executor:
             )
 
     async def _set_replicas(self, key: str, action: SetReplicas) -> None:
-        manifest: dict[str, Any] = {
-            "apiVersion": "apps/v1",
-            "kind": action.ref.kind,
-            # With the UID the call cannot create an object that went away meanwhile.
-            "metadata": {"name": action.ref.name, "namespace": action.ref.namespace, "uid": action.uid},
-            "spec": {"replicas": action.replicas},
-        }
+        manifest = {**_incarnation(action.ref, action.uid), "spec": {"replicas": action.replicas}}
         answer = await self._cluster.apply(manifest, field_manager=REPLICAS_MANAGER, force=action.force)
         self._cache.write_through(answer)
         self._log.info(
@@ -95,6 +110,25 @@ class Executor:
             replicas=action.replicas,
             reason=action.reason,
         )
+
+    async def _annotate(self, key: str, action: Annotate) -> None:
+        manifest = _incarnation(action.ref, action.uid)
+        manifest["metadata"]["annotations"] = dict(action.annotations)
+        answer = await self._cluster.apply(manifest, field_manager=MEMORY_MANAGER, force=True)
+        self._cache.write_through(answer)
+        self._log.info("noted_on_object", endpoint=key, object=str(action.ref), reason=action.reason)
+
+    async def _absorb(self, key: str, action: AbsorbManagers) -> None:
+        ref = action.ref
+        live = await self._cluster.get(ref.kind, ref.namespace, ref.name)
+        if live is None or live["metadata"]["uid"] != action.uid:
+            raise ConflictError(f"{ref}: was replaced while it was taken over; looked at again")
+        fields = absorbed(live["metadata"].get("managedFields") or (), live["apiVersion"])
+        if fields is None:
+            return
+        answer = await self._cluster.replace_managed_fields(live, fields)
+        self._cache.write_through(answer)
+        self._log.info("managers_absorbed", endpoint=key, object=str(ref))
 
     async def _delete(self, key: str, action: Delete) -> None:
         ref = action.ref
@@ -107,6 +141,15 @@ class Executor:
             self._cache.write_through(left)
         self._observer.deleted(ref.kind)
         self._log.info("object_deleted", endpoint=key, object=str(ref), reason=action.reason)
+
+
+def _incarnation(ref: ObjectRef, uid: str) -> dict[str, Any]:
+    """The start of a manifest; with the UID an apply cannot create an object that went away meanwhile."""
+    return {
+        "apiVersion": _API_VERSIONS[ref.kind],
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": ref.namespace, "uid": uid},
+    }
 
 
 def _group(reasons: tuple[str, ...]) -> str:

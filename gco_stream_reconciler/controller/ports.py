@@ -1,8 +1,9 @@
 """What the controller needs of the world, as small Protocols. `app` passes in what satisfies them."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from gco_stream_reconciler.planning.actions import Notice
 from gco_stream_reconciler.planning.observed import KubeObject
 
 Item = dict[str, Any]
@@ -33,6 +34,15 @@ class Table(Protocol):
     ) -> None:
         """Set one Region's entry; raises ConditionFailedError when the item is another one by now."""
 
+    async def promote(self, item: Item) -> None:
+        """Set desired_state to running; raises ConditionFailedError unless all that it rests on is as in `item`."""
+
+    async def purge(self, item: Item) -> None:
+        """Delete the item; raises ConditionFailedError unless every attribute is as in `item`."""
+
+    async def names_at_home(self) -> frozenset[str]:
+        """Every endpoint of the home table, read consistently; an incomplete scan raises."""
+
 
 class Cluster(Protocol):
     """Calls to the API server about single objects."""
@@ -53,6 +63,11 @@ class Cluster(Protocol):
         propagation: Literal["Foreground", "Background"],
     ) -> dict[str, Any] | None:
         """Delete one incarnation; returns the object while finalizers hold it, None when it is gone."""
+
+    async def replace_managed_fields(
+        self, obj: KubeObject, managed_fields: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Put other managedFields on the object as it was read; raises ConflictError when it has changed since."""
 
     async def list_pods(self, namespace: str, label_selector: str, *, limit: int) -> list[dict[str, Any]]:
         """The Pods that match."""
@@ -75,6 +90,13 @@ class ClusterCache(Protocol):
 
     def forget(self, kind: str, namespace: str, name: str, uid: str) -> None:
         """Drop an incarnation that the API server has confirmed gone; announced like a change."""
+
+
+class Announcer(Protocol):
+    """Tells people, in the way that `kubectl describe` shows. Never blocks and never raises."""
+
+    def announce(self, regarding: KubeObject, notice: Notice) -> None:
+        """Say something about an object."""
 
 
 class Queue(Protocol):
@@ -122,6 +144,18 @@ class ControllerObserver(Protocol):
 
     def reacted(self, seconds: float) -> None:
         """From a write in the table to the end of the applies that it caused."""
+
+    def watchdog_removed(self) -> None:
+        """The watchdog has taken an Ingress away."""
+
+    def item_written(self, write: str, result: str) -> None:
+        """A promotion or purge ended as `success` or `conflict`."""
+
+    def orphans_seen(self, candidates: int) -> None:
+        """A complete look at table and cluster found so many endpoints of ours without an item."""
+
+    def cleanup_refused(self) -> None:
+        """The limit on clean-ups without a delete command has refused one."""
 
     def status_written(self, result: str) -> None:
         """A status write ended as `success`, `conflict` or `retry`."""

@@ -2,10 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from gco_stream_reconciler.controller.cleanup import CleanupLimit
 from gco_stream_reconciler.controller.executor import Executor
-from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, Item, Table
+from gco_stream_reconciler.controller.inventory import Inventory
+from gco_stream_reconciler.controller.item_writer import ItemWriter
+from gco_stream_reconciler.controller.ports import (
+    Announcer,
+    Cluster,
+    ClusterCache,
+    ControllerObserver,
+    Item,
+    Table,
+)
 from gco_stream_reconciler.controller.reaction import ReactionClock
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
@@ -13,12 +23,28 @@ from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import RetryableError, TerminalError
 from gco_stream_reconciler.planning import report
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
+from gco_stream_reconciler.planning.notices import REMOVED_BY_WATCHDOG
 from gco_stream_reconciler.planning.observed import KubeObject, Observed
+from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects, plan_orphan
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 
 _ROUNDS = 6
 _POD_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """What is done about objects whose item is gone. deletes: False only reports them. look_soon: asks for a resync."""
+
+    watch: OrphanWatch
+    limit: CleanupLimit
+    deletes: bool
+    look_soon: Callable[[], None]
+
+    def may_go(self, name: str) -> bool:
+        """Whether two complete looks agree on it and the settings allow it."""
+        return self.deletes and self.watch.is_confirmed(name)
 
 
 class Reconciler:
@@ -35,7 +61,13 @@ class Reconciler:
         cache: ClusterCache,
         executor: Executor,
         reporter: StatusReporter,
+        items: ItemWriter,
+        inventory: Inventory,
+        orphans: Orphans,
+        announcer: Announcer,
+        look_again: Callable[[str], None],
         reactions: ReactionClock,
+        observer: ControllerObserver,
         settings: PlanSettings,
         clock: Callable[[], float],
         now: Callable[[], float],
@@ -45,6 +77,12 @@ class Reconciler:
         self._cache = cache
         self._executor = executor
         self._reporter = reporter
+        self._items = items
+        self._inventory = inventory
+        self._orphans = orphans
+        self._announcer = announcer
+        self._look_again = look_again
+        self._observer = observer
         self._reactions = reactions
         self._settings = settings
         self._clock = clock
@@ -71,27 +109,45 @@ class Reconciler:
             endpoint = await self._read(key, self._table.get_home)
             decided, observed = await self._decide(key, endpoint, observed)
         if endpoint is None:
-            self._reporter.forget(key)
-            return None
+            return await self._without_item(key, observed, decided)
         await self._execute(key, endpoint, observed, decided)
         if decided.stages:
             self._reactions.applied(endpoint, noticed, self._now())
-        if decided.status is not None:
-            self._reporter.report(endpoint, decided.status)
+        says_new = decided.status is not None and self._reporter.report(endpoint, decided.status)
+        if decided.stages or says_new:
+            self._announce(key, observed, decided)
+        wanted = decided.table_write
+        return decided.requeue_after if wanted is None else await self._items.write(key, wanted)
+
+    async def _without_item(self, key: str, observed: Observed, decided: Plan) -> float | None:
+        """Objects whose item is gone (rule 13), or nothing at all."""
+        self._reporter.forget(key)
+        if decided.cleans_up:
+            await self._orphans.limit.admit(key)
+        await self._executor.execute(key, decided)
+        self._announce(key, observed, decided)
+        unknown = key not in self._orphans.watch.candidates
+        if unknown and orphaned_objects(key, observed, self._settings):
+            self._orphans.look_soon()
         return decided.requeue_after
 
     async def _read(self, key: str, read: Callable[[str], Awaitable[Item | None]]) -> Endpoint | None:
         began = self._clock()
         item = await read(key)
         if item is None:
-            return None
-        endpoint = decode_endpoint(item)
-        return self._reporter.with_known_status(endpoint, began)
+            concerned = self._inventory.forget(key)
+            endpoint = None
+        else:
+            endpoint = decode_endpoint(item)
+            concerned = self._inventory.see(endpoint)
+        for name in concerned:
+            self._look_again(name)
+        return None if endpoint is None else self._reporter.with_known_status(endpoint, began)
 
     async def _decide(self, key: str, endpoint: Endpoint | None, observed: Observed) -> tuple[Plan, Observed]:
         """Plan; read what the plan asks for; plan again."""
         for _ in range(_ROUNDS):
-            decided = plan(endpoint, observed, self._now(), self._settings)
+            decided = self._plan(key, endpoint, observed)
             if decided.reads:
                 observed = await self._look_by_name(observed, decided.reads)
             elif decided.needs_pods is not None:
@@ -101,6 +157,13 @@ class Reconciler:
         raise RetryableError(
             f"endpoint {key}: the plan keeps asking for reads ({decided.reads}); this is a bug"
         )
+
+    def _plan(self, key: str, endpoint: Endpoint | None, observed: Observed) -> Plan:
+        if endpoint is not None:
+            return plan(endpoint, observed, self._now(), self._settings, self._inventory.rivals(key))
+        if self._orphans.may_go(key):
+            return plan_orphan(key, observed, self._now(), self._settings)
+        return Plan()
 
     async def _look_by_name(self, observed: Observed, refs: tuple[ObjectRef, ...]) -> Observed:
         async def read(ref: ObjectRef) -> KubeObject | None:
@@ -127,11 +190,23 @@ class Reconciler:
 
     async def _execute(self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan) -> None:
         try:
+            if decided.cleans_up:
+                await self._orphans.limit.admit(key)
             await self._executor.execute(key, decided)
         except TerminalError as error:
             situation = Situation(endpoint, observed, self._now(), self._settings)
             self._reporter.report(endpoint, report.refusal(situation, str(error)))
             raise
+
+    def _announce(self, key: str, before: Observed, decided: Plan) -> None:
+        after = observe(self._cache, key, stale=False)
+        for notice in decided.notices:
+            # What was made is known only after, what was deleted only before.
+            obj = after.get(notice.ref) or before.get(notice.ref)
+            if obj is not None:
+                self._announcer.announce(obj, notice)
+            if notice.reason == REMOVED_BY_WATCHDOG:
+                self._observer.watchdog_removed()
 
 
 def observe(cache: ClusterCache, key: str, *, stale: bool) -> Observed:

@@ -10,12 +10,14 @@ from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
+from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.ports import ClusterCache, ControllerObserver, Item, ResyncQueue, Table
 from gco_stream_reconciler.controller.reconciler import observe
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.status import same_report
 from gco_stream_reconciler.errors import ReconcilerError
+from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.situation import PlanSettings
 
@@ -38,6 +40,8 @@ class Resync:
         cache: ClusterCache,
         queue: ResyncQueue,
         reporter: StatusReporter,
+        inventory: Inventory,
+        orphans: OrphanWatch,
         settings: PlanSettings,
         interval_seconds: float,
         observer: ControllerObserver,
@@ -50,6 +54,8 @@ class Resync:
         self._cache = cache
         self._queue = queue
         self._reporter = reporter
+        self._inventory = inventory
+        self._orphans = orphans
         self._settings = settings
         self._interval_seconds = interval_seconds
         self._observer = observer
@@ -60,11 +66,32 @@ class Resync:
         self._reasons: dict[str, None] = {}
         self._wanted = asyncio.Event()
         self._failures = 0
+        self._slice_ends = 0.0
 
     def request(self, reason: str) -> None:
         """Ask for a run. Never blocks; a request during a run causes another one after it."""
         self._reasons[reason] = None
         self._wanted.set()
+
+    async def take_stock(self) -> None:
+        """Learn what the table has, which plans depend on. Tried until it succeeds, with backoff."""
+        while True:
+            self._inventory.begin_scan()
+            names: set[str] = set()
+            try:
+                async for page in self._table.scan():
+                    for item in page:
+                        endpoint = decode_endpoint(item)
+                        names.add(endpoint.name)
+                        self._inventory.see(endpoint)
+                        await self._breathe()
+            except ReconcilerError as error:
+                self._failed(error, self._clock(), ["start"])
+                await self._pause_after_failure()
+            else:
+                self._failures = 0
+                self._inventory.end_scan(names)
+                return
 
     async def run(self) -> None:
         """Run for ever. A failed run is tried again with backoff and queues nothing on the strength of what it lacks."""
@@ -85,18 +112,22 @@ class Resync:
     async def _next_reasons(self) -> list[str]:
         jitter = 1 + _JITTER * (2 * self._random.random() - 1)
         pause = self._interval_seconds * jitter
+        confirm = self._orphans.next_look(self._clock())
         if self._failures:
-            slowest = min(_RETRY_FIRST_SECONDS * 2 ** (self._failures - 1), _RETRY_SLOWEST_SECONDS)
-            await asyncio.sleep(slowest * self._random.uniform(0.5, 1))
+            await self._pause_after_failure()
         else:
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(pause if confirm is None else min(pause, confirm)):
                     await self._wanted.wait()
             except TimeoutError:
                 self._reasons["interval"] = None
         reasons, self._reasons = list(self._reasons), {}
         self._wanted.clear()
         return reasons
+
+    async def _pause_after_failure(self) -> None:
+        slowest = min(_RETRY_FIRST_SECONDS * 2 ** (self._failures - 1), _RETRY_SLOWEST_SECONDS)
+        await asyncio.sleep(slowest * self._random.uniform(0.5, 1))
 
     def _failed(self, error: ReconcilerError, began: float, reasons: list[str]) -> None:
         self._failures += 1
@@ -106,39 +137,73 @@ class Resync:
         self._log.warning("resync_failed", reasons=reasons, error=str(error), failures=self._failures)
 
     async def _run_once(self) -> int:
-        queued = 0
+        queued: set[str] = set()
         seen: set[str] = set()
+        stale = self._cache.stale(self._clock())
         held = self._cache.endpoint_keys()
-        slice_ends = self._clock() + _SLICE_SECONDS
+        self._inventory.begin_scan()
         read_at = self._clock()
         async for page in self._table.scan():
             for item in page:
                 name, differs = self._look(item, read_at)
                 seen.add(name)
                 if differs:
-                    self._queue.add_resync(name)
-                    queued += 1
-                if self._clock() >= slice_ends:
-                    await asyncio.sleep(0)  # the loop's other work must not wait for ten thousand items
-                    slice_ends = self._clock() + _SLICE_SECONDS
+                    self._add(name, queued)
+                await self._breathe()
             read_at = self._clock()
         # Only here is the scan known to be complete.
-        for key in sorted(held - seen):
-            self._queue.add_resync(key)
-            queued += 1
-        return queued
+        for name in self._inventory.end_scan(seen):
+            self._add(name, queued)
+        # A cache that was out of touch at the start may hold what is gone, and lack what is there.
+        if not stale:
+            await self._look_for_orphans(held - seen, queued)
+        return len(queued)
+
+    def _add(self, name: str, queued: set[str]) -> None:
+        self._queue.add_resync(name)
+        queued.add(name)
+
+    async def _breathe(self) -> None:
+        """Let the loop's other work go on: it must not wait for ten thousand items."""
+        if self._clock() >= self._slice_ends:
+            await asyncio.sleep(0)
+            self._slice_ends = self._clock() + _SLICE_SECONDS
+
+    async def _look_for_orphans(self, absent: set[str], queued: set[str]) -> None:
+        """Rule 13: candidates are endpoints with objects of ours that neither the scan nor the home table has."""
+        candidates = {
+            name
+            for name in absent
+            if orphaned_objects(name, observe(self._cache, name, stale=False), self._settings)
+        }
+        if candidates:
+            candidates -= await self._table.names_at_home()
+        self._orphans.look(candidates, self._clock())
+        self._observer.orphans_seen(len(candidates))
+        if candidates:
+            self._log.warning("orphans_seen", endpoints=sorted(candidates)[:20], count=len(candidates))
+        for name in sorted(candidates):
+            self._add(name, queued)
 
     def _look(self, item: Item, read_at: float) -> tuple[str, bool]:
-        endpoint = self._reporter.with_known_status(decode_endpoint(item), read_at)
+        endpoint = decode_endpoint(item)
+        for name in self._inventory.see(endpoint):
+            self._queue.add_resync(name)
+        endpoint = self._reporter.with_known_status(endpoint, read_at)
         stale = self._cache.stale(self._clock())
         decided = plan(
-            endpoint, observe(self._cache, endpoint.name, stale=stale), self._now(), self._settings
+            endpoint,
+            observe(self._cache, endpoint.name, stale=stale),
+            self._now(),
+            self._settings,
+            self._inventory.rivals(endpoint.name),
         )
         if (
             decided.stages
             or decided.reads
             or decided.needs_pods is not None
             or decided.requeue_after is not None
+            or decided.table_write is not None
         ):
             return endpoint.name, True
         reported = endpoint.region_status.get(self._settings.region)

@@ -87,11 +87,14 @@ class StatusReporter:
             return written.status if written.at >= read_at else None
         return written.status if read_at - written.at < REPLICA_LAG_SECONDS else None
 
-    def report(self, endpoint: Endpoint, status: RegionStatus) -> None:
-        """Have a status written if it says something new. `endpoint` is as `with_known_status` gave it."""
+    def report(self, endpoint: Endpoint, status: RegionStatus) -> bool:
+        """Have a status written if it says something new; returns whether it does.
+
+        `endpoint` is as `with_known_status` gave it.
+        """
         before = endpoint.region_status.get(self._region)
         if before is not None and same_report(before, status):
-            return
+            return False
         self._log.info(
             "endpoint_status_changed",
             endpoint=endpoint.name,
@@ -106,6 +109,7 @@ class StatusReporter:
             status, endpoint.created_at, endpoint.desired_state, endpoint.region_status_is_map
         )
         self._queue.add(endpoint.name)
+        return True
 
     def is_ours(self, name: str, raw: Any) -> bool:
         """Whether a status found in a change record is what we last wrote (or are about to write)."""
@@ -155,6 +159,8 @@ class StatusReporter:
         else:
             self._settle(name, report, written=_Written(report.status, self._clock()))
             self._observer.status_written("success")
+            if _may_complete_the_item(report):
+                self._look_again(name)  # our own report may be the last one that was awaited
 
     async def _send(self, name: str, report: _Report) -> None:
         stamp = datetime.fromtimestamp(self._now(), UTC).isoformat()
@@ -176,3 +182,9 @@ class StatusReporter:
         self._queue.forget(name)
         if self._pending.get(name) is report:
             del self._pending[name]
+
+
+def _may_complete_the_item(report: _Report) -> bool:
+    """Whether every Region may now have said what promotion (rule 7) or purge (rule 5) waits for."""
+    said = (report.desired_state, report.status.state)
+    return said in ((DesiredState.DEPLOYING, State.RUNNING), (DesiredState.DELETED, State.DELETED))

@@ -1,6 +1,6 @@
 """Single objects: read, server-side apply, delete one incarnation, list the Pods of one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from gco_stream_reconciler.settings import KubernetesSettings
 
 FIELD_MANAGER = "gco-stream-reconciler"
 APPLY_PATCH = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
 # How the API server words a failed UID precondition. Any other 409 on a delete says nothing about the UID.
 _UID_MISMATCH = "UID in the precondition"
 
@@ -101,6 +102,21 @@ class KubeObjects:
             raise
         return answer if _lingers(answer, uid) else None
 
+    async def replace_managed_fields(
+        self, obj: Mapping[str, Any], managed_fields: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Put other managedFields on the object as it was read; raises ConflictError when it has changed since.
+
+        The resourceVersion in the patch is the guard, as in client-go's csaupgrade.
+        """
+        metadata = obj.get("metadata") or {}
+        version = _given(metadata.get("resourceVersion"), "resourceVersion of the object")
+        patch: list[dict[str, Any]] = [
+            {"op": "replace", "path": "/metadata/managedFields", "value": list(managed_fields)},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        ]
+        return await self._write("PATCH", _path_of(obj), patch, content_type=JSON_PATCH)
+
     async def list_pods(self, namespace: str, label_selector: str, limit: int) -> list[dict[str, Any]]:
         """The first `limit` Pods that match."""
         query: dict[str, str | int] = {"labelSelector": label_selector, "limit": limit}
@@ -121,7 +137,7 @@ class KubeObjects:
         self,
         method: str,
         path: str,
-        body: dict[str, Any],
+        body: dict[str, Any] | list[dict[str, Any]],
         *,
         query: Query | None = None,
         content_type: str | None = None,

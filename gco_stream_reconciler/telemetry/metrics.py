@@ -88,6 +88,18 @@ class Metrics:
         self._deleted = Counter(
             "gco_objects_deleted", "Objects deleted, by kind", ["kind"], registry=registry
         )
+        self._watchdog = Counter(
+            "gco_watchdog_removals", "Ingresses that the watchdog has taken away", registry=registry
+        )
+        self._items = Counter(
+            "gco_item_writes", "Promotions and purges by result", ["write", "result"], registry=registry
+        )
+        self._orphans = Gauge(
+            "gco_orphans", "Endpoints with objects of ours and without an item", registry=registry
+        )
+        self._refused = Counter(
+            "gco_cleanups_refused", "Clean-ups that the limit has refused", registry=registry
+        )
         self._status = Counter("gco_status_writes", "Status writes by result", ["result"], registry=registry)
         self._resyncs = Histogram(
             "gco_resync_duration_seconds",
@@ -138,6 +150,22 @@ class Metrics:
     def reacted(self, seconds: float) -> None:
         """A change in the table has reached the cluster."""
         self._reaction.observe(seconds)
+
+    def watchdog_removed(self) -> None:
+        """The watchdog has taken an Ingress away."""
+        self._watchdog.inc()
+
+    def item_written(self, write: str, result: str) -> None:
+        """A promotion or purge ended."""
+        self._items.labels(write, result).inc()
+
+    def orphans_seen(self, candidates: int) -> None:
+        """A complete look at table and cluster ended."""
+        self._orphans.set(candidates)
+
+    def cleanup_refused(self) -> None:
+        """The limit on clean-ups has refused one."""
+        self._refused.inc()
 
     def status_written(self, result: str) -> None:
         """A status write ended."""
