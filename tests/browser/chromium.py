@@ -1,0 +1,164 @@
+"""A headless Chromium and one tab of it, driven over the DevTools protocol."""
+
+import asyncio
+import base64
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+_START_SECONDS = 60
+_ANSWER_SECONDS = 30
+_POLL_SECONDS = 0.05
+
+
+def found() -> str | None:
+    """The browser's path, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def started(profile: Path) -> Iterator[int]:
+    """A browser with its profile in a folder; the port its DevTools listen on."""
+    browser = found()
+    assert browser is not None
+    command = [
+        browser,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--hide-scrollbars",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={profile}",
+        "about:blank",
+    ]
+    log = profile / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
+    ):
+        try:
+            yield _port(profile / "DevToolsActivePort", process, log)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _port(file: Path, process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + _START_SECONDS
+    while not (file.exists() and file.read_text().count("\n")):
+        assert process.poll() is None, f"chromium ended: {log.read_text(errors='replace')}"
+        assert time.monotonic() < deadline, f"chromium did not start: {log.read_text(errors='replace')}"
+        time.sleep(_POLL_SECONDS)
+    return int(file.read_text().splitlines()[0])
+
+
+class Tab:
+    """One page. Every command has a deadline; what the page logs is kept in `logged`."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.logged: list[str] = []
+        self.requested: list[str] = []
+
+    async def listen(self) -> None:
+        async for message in self._socket:
+            said = message.json()
+            if "id" in said:
+                self._answers.pop(said["id"]).set_result(said)
+            elif said["method"] == "Log.entryAdded":
+                self.logged.append(said["params"]["entry"]["text"])
+            elif said["method"] == "Runtime.exceptionThrown":
+                self.logged.append(str(said["params"]["exceptionDetails"]))
+            elif said["method"] == "Network.requestWillBeSent":
+                self.requested.append(said["params"]["request"]["url"])
+
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": number, "method": method, "params": parameters})
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            said = await answer
+        assert "error" not in said, said
+        result: dict[str, Any] = said["result"]
+        return result
+
+    async def look(self, expression: str) -> Any:
+        """The value of an expression in the page. Works with the page's own script switched off, too."""
+        answer = await self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    async def until(self, expression: str) -> Any:
+        """Wait until an expression is true."""
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            while not (value := await self.look(expression)):
+                await asyncio.sleep(_POLL_SECONDS)
+        return value
+
+    async def open(self, url: str) -> None:
+        await self.call("Page.navigate", url=url)
+        await self.until("document.readyState === 'complete'")
+
+    async def prefer(self, scheme: str) -> None:
+        await self.call(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+        )
+
+    async def size(self, width: int, height: int) -> None:
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+
+    async def picture(self, path: Path) -> bytes:
+        answer = await self.call("Page.captureScreenshot", format="png")
+        image = base64.b64decode(answer["data"])
+        await asyncio.to_thread(_keep, path, image)
+        return image
+
+
+def _keep(path: Path, image: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(image)
+
+
+@asynccontextmanager
+async def new_tab(port: int) -> AsyncIterator[Tab]:
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS)) as session,
+        session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer,
+    ):
+        target = await answer.json()
+        async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+            tab = Tab(socket)
+            listener = asyncio.create_task(tab.listen())
+            try:
+                for domain in ("Page", "Runtime", "Log", "Network"):
+                    await tab.call(f"{domain}.enable")
+                yield tab
+            finally:
+                listener.cancel()
+                with suppress(asyncio.CancelledError):
+                    await listener
+        async with session.get(f"http://127.0.0.1:{port}/json/close/{target['id']}"):
+            pass
