@@ -1,0 +1,1 @@
+"""What makes the generated files of the chart: `python -m helm.tools [--check]` from the root of the checkout."""

@@ -1,0 +1,178 @@
+"""The files that go with the documentation, and the image's: valid, and of one mind with each other."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+import yaml
+from cfnlint.api import lint_file
+
+from tests.helm.charts import DOCS, LEAST, RELEASE, ROOT, only, render
+
+DOCKER = ROOT / "docker"
+LOCKS = ("requirements.lock", "requirements-sandbox.lock", "requirements-dev.lock")
+
+
+class _Tagged(yaml.SafeLoader):
+    """Reads `!Sub x` as x, and the like."""
+
+
+def _plain(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+
+
+_Tagged.add_multi_constructor("!", _plain)
+
+
+def template(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.load((DOCS / name).read_text("utf-8"), _Tagged)  # noqa: S506 - a SafeLoader
+    return read
+
+
+def terraform(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = hcl2.loads((DOCS / name).read_text("utf-8"))
+    return read
+
+
+@pytest.mark.parametrize("name", ["table.yaml", "controller-role.yaml"])
+def test_cloudformation_is_valid(name: str) -> None:
+    assert [str(match) for match in lint_file(DOCS / name)] == []
+
+
+@pytest.mark.parametrize("name", ["table.tf", "controller-role.tf"])
+def test_terraform_is_valid_syntax_and_uses_what_it_declares(name: str) -> None:
+    text = (DOCS / name).read_text("utf-8")
+    assert terraform(name)["resource"]
+    declared = {
+        variable
+        for file in DOCS.glob("*.tf")
+        for variable in re.findall(r'^variable "(\w+)"', file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert set(re.findall(r"var\.(\w+)", text)) <= declared
+
+
+def test_the_cdk_snippet_is_python() -> None:
+    functions = {
+        node.name
+        for node in ast.walk(ast.parse((DOCS / "table-cdk.py").read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert {"add_stream", "with_stream"} <= functions
+
+
+def test_every_description_of_the_table_asks_for_both_images() -> None:
+    view = "NEW_AND_OLD_IMAGES"
+    properties = template("table.yaml")["Resources"]["Endpoints"]["Properties"]
+    assert properties["StreamSpecification"] == {"StreamViewType": view}
+    assert f'stream_view_type = "{view}"' in (DOCS / "table.tf").read_text("utf-8")
+    assert view in (DOCS / "table-cdk.py").read_text("utf-8")
+    assert f"StreamViewType={view}" in (DOCS / "install.md").read_text("utf-8")
+
+
+def test_cloudformations_policy_is_the_documented_one() -> None:
+    policies = template("controller-role.yaml")["Resources"]["Role"]["Properties"]["Policies"]
+    text = json.dumps(policies[0]["PolicyDocument"])
+    for long, short in (("${AWS::Partition}", "aws"), ("${AWS::AccountId}", "${AccountId}")):
+        text = text.replace(long, short)
+    documented = json.loads((DOCS / "controller-policy.json").read_text("utf-8"))
+    by_name = {"StreamRegion": "${StreamRegion}", "HomeRegion": "${HomeRegion}"}
+    found = json.loads(text)
+    for statement in found["Statement"]:
+        equals = statement["Condition"]["StringEquals"]
+        equals["aws:RequestedRegion"] = by_name[equals["aws:RequestedRegion"]]
+    assert found == documented
+
+
+def test_roles_are_for_the_service_account_that_the_chart_makes_by_default() -> None:
+    account = only(render(LEAST, release=RELEASE), "ServiceAccount")["metadata"]
+    parameters = template("controller-role.yaml")["Parameters"]
+    assert parameters["ServiceAccount"]["Default"] == account["name"]
+    assert parameters["Namespace"]["Default"] == account["namespace"]
+    assert f'"{account["name"]}"' in (DOCS / "controller-role.tf").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+# --- Image --------------------------------------------------------------------------------------------------------
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run(
+        [hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def stages() -> list[str]:
+    text = (DOCKER / "Dockerfile").read_text("utf-8")
+    return re.split(r"^FROM ", text, flags=re.MULTILINE)
+
+
+def test_the_image_is_pinned_unprivileged_and_installs_by_hash() -> None:
+    head, build, final = stages()
+    assert re.search(r"^ARG BASE=python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", head, re.MULTILINE)
+    assert build.startswith("${BASE} AS build\n")
+    assert final.startswith("${BASE}\n")
+    assert "--require-hashes -r requirements.lock" in build
+    assert "USER 65532:65532" in final
+    assert 'ENTRYPOINT ["gco-stream-reconciler"]' in final
+    assert "HEALTHCHECK" not in final
+    assert "pip install" not in final
+
+
+def test_the_image_and_the_chart_agree_about_the_user() -> None:
+    spec = only(render(), "Deployment")["spec"]["template"]["spec"]["securityContext"]
+    assert f"USER {spec['runAsUser']}:{spec['runAsGroup']}\n" in stages()[-1]
+
+
+def test_the_build_backend_is_found_in_the_lock_file() -> None:
+    lock = (ROOT / "requirements-dev.lock").read_text("utf-8")
+    found = re.search(
+        r"^setuptools==[^\n]*\\\n(?:    --hash=sha256:\w+[ \\]*\n)+    # via", lock, re.MULTILINE
+    )
+    assert found, "docker/Dockerfile takes setuptools and its hashes from requirements-dev.lock"
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_files_name_no_registry(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*--(?!hash=)", text, re.MULTILINE)
+
+
+def test_the_build_script_says_what_is_missing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/bash", DOCKER / "build"],
+        env={"PATH": _tools(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "install one of them" in done.stderr
+
+
+def _tools(folder: Path) -> str:
+    """A PATH with what the script needs to get as far as choosing a builder, and no builder."""
+    for name in ("dirname", "sed"):
+        found = subprocess.run(
+            ["/bin/bash", "-c", f"command -v {name}"], capture_output=True, text=True, check=True
+        )
+        (folder / name).symlink_to(found.stdout.strip())
+    return str(folder)
