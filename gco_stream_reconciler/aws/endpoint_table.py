@@ -14,6 +14,11 @@ from gco_stream_reconciler.settings import PlaceSettings
 Item = dict[str, Any]
 T = TypeVar("T")
 
+_ATTRIBUTES = (
+    "created_at", "created_by", "desired_state", "ingress_path", "labels", "namespace",
+    "reconcile_requested_at", "region_status", "spec", "target_regions", "updated_at",
+)  # fmt: skip
+
 CALL_SECONDS = 8.0
 """Deadline of one call, its quick retries included."""
 
@@ -119,7 +124,8 @@ class EndpointTable:
 
     async def purge(self, item: Item) -> None:
         """Delete the item if every attribute is as in `item`. Raises ConditionFailedError."""
-        request = _Unchanged(item, tuple(sorted(item))).request(self._name)
+        # What is absent must be absent still: an attribute that was added since is a change too.
+        request = _Unchanged(item, tuple(sorted({*item, *_ATTRIBUTES}))).request(self._name)
 
         async def call() -> None:
             with own_errors("dynamodb:DeleteItem", self._home):

@@ -30,32 +30,46 @@ from gco_stream_reconciler.errors import (
     UnavailableError,
 )
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-_THROTTLING = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "Throttling",
-        "TooManyRequestsException",
-        "SlowDown",
-    }
-)
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "UnauthorizedOperation",
-        "NotAuthorized",
-        "InvalidSignatureException",
-        "UnrecognizedClientException",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-    }
-)
+_Meaning = tuple[type[ReconcilerError], str]
+
+_THROTTLED: _Meaning = (ThrottledError, "it is tried again, raise the capacity or the quota if it lasts")
+_DENIED: _Meaning = (PermissionDeniedError, "allow {action} in the controller's IAM policy")
+_UNKNOWN: _Meaning = (PermissionDeniedError, "check the credentials, their Region and this machine's clock")
 # Temporary credentials are renewed, so an expired token heals.
-_EXPIRED_CREDENTIALS = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_EXPIRED: _Meaning = (UnavailableError, "it is tried again, check the credentials if it lasts")
+_BROKEN: _Meaning = (UnavailableError, "it is tried again, see the AWS Health Dashboard if it lasts")
+_OTHER: _Meaning = (TerminalError, "it will fail again until the table or the request changes")
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+_MEANINGS: Mapping[str, _Meaning] = {
+    "LimitExceededException": _THROTTLED,
+    "ProvisionedThroughputExceededException": _THROTTLED,
+    "RequestLimitExceeded": _THROTTLED,
+    "ThrottlingException": _THROTTLED,
+    "Throttling": _THROTTLED,
+    "TooManyRequestsException": _THROTTLED,
+    "SlowDown": _THROTTLED,
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "UnauthorizedOperation": _DENIED,
+    "NotAuthorized": _DENIED,
+    "InvalidSignatureException": _UNKNOWN,
+    "UnrecognizedClientException": _UNKNOWN,
+    "InvalidClientTokenId": _UNKNOWN,
+    "MissingAuthenticationToken": _UNKNOWN,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestExpired": _EXPIRED,
+    "InternalServerError": _BROKEN,
+    "InternalFailure": _BROKEN,
+    "ServiceUnavailable": _BROKEN,
+    "ConditionalCheckFailedException": (
+        ConditionFailedError,
+        "somebody else has changed the item, read it again",
+    ),
+    "ExpiredIteratorException": (ExpiredIteratorError, "take another iterator"),
+    "TrimmedDataAccessException": (TrimmedDataError, "changes were lost, read the whole table"),
+}
 _SERVER_ERROR = 500
 
 
@@ -89,18 +103,11 @@ def _of_response(
 ) -> ReconcilerError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
-    text = f"{action} on {where}: {code}: {response.get('Error', {}).get('Message', '')}"
     if code == "ResourceNotFoundException":
         return _not_found(missing, action, where)
-    if code in _SPECIFIC:
-        return _SPECIFIC[code](text)
-    if code in _THROTTLING:
-        return ThrottledError(text)
-    if code in _DENIED:
-        return PermissionDeniedError(f"{text}; allow {action} in the controller's IAM policy")
-    if code in _EXPIRED_CREDENTIALS or status >= _SERVER_ERROR or status == 0:
-        return UnavailableError(text)
-    return TerminalError(text)
+    kind, remedy = _MEANINGS.get(code) or (_BROKEN if status >= _SERVER_ERROR or status == 0 else _OTHER)
+    text = f"{action} on {where}: {code}: {response.get('Error', {}).get('Message', '')}"
+    return kind(f"{text}; {remedy.format(action=action)}")
 
 
 def _not_found(missing: type[ReconcilerError], action: str, where: str) -> ReconcilerError:
@@ -111,15 +118,6 @@ def _not_found(missing: type[ReconcilerError], action: str, where: str) -> Recon
         )
     return missing(f"{where} does not exist any more (asked with {action})")
 
-
-_SPECIFIC: Mapping[str, type[ReconcilerError]] = {
-    "ConditionalCheckFailedException": ConditionFailedError,
-    "ExpiredIteratorException": ExpiredIteratorError,
-    "TrimmedDataAccessException": TrimmedDataError,
-    "InternalServerError": UnavailableError,
-    "InternalFailure": UnavailableError,
-    "ServiceUnavailable": UnavailableError,
-}
 
 STREAM_GONE = ShardNotFoundError
 """What a ResourceNotFoundException means to a call about a stream or shard."""

@@ -9,6 +9,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from gco_stream_reconciler import __version__
+from gco_stream_reconciler.aws.answers import check_answer
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.settings import PlaceSettings
 
@@ -46,9 +47,11 @@ async def open_clients(place: PlaceSettings) -> AsyncIterator[Clients]:
 
         async def client(service: str, region: str) -> Any:
             with own_errors(f"a client of {service}", region):
-                return await stack.enter_async_context(
+                opened = await stack.enter_async_context(
                     session.create_client(service, region_name=region, config=config)
                 )
+            opened.meta.events.register("before-parse", check_answer)
+            return opened
 
         home = await client("dynamodb", place.home_region)
         same = place.home_region == place.read_region

@@ -57,7 +57,9 @@ class DynamoDbStreams:
         request = {"StreamArn": arn, "ShardId": shard_id, "ShardIteratorType": iterator_type}
         if sequence_number is not None:
             request["SequenceNumber"] = sequence_number
-        with own_errors("dynamodb:GetShardIterator", f"shard {shard_id}", missing=STREAM_GONE):
+        with own_errors(
+            "dynamodb:GetShardIterator", f"shard {shard_id} of stream {arn}", missing=STREAM_GONE
+        ):
             answer = await self._bounded(self._clients.streams.get_shard_iterator(**request))
         return str(answer["ShardIterator"])
 

@@ -1,0 +1,393 @@
+"""What becomes of every call when AWS misbehaves: the class of the error, its message, and how long it takes."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gco_stream_reconciler.aws.calls import ATTEMPTS
+from gco_stream_reconciler.aws.endpoint_table import CALL_SECONDS as TABLE_SECONDS
+from gco_stream_reconciler.aws.streams import CALL_SECONDS as STREAM_SECONDS
+from gco_stream_reconciler.errors import (
+    ConditionFailedError,
+    ExpiredIteratorError,
+    PermissionDeniedError,
+    ReconcilerError,
+    ShardNotFoundError,
+    TableNotFoundError,
+    TerminalError,
+    ThrottledError,
+    TrimmedDataError,
+    UnavailableError,
+)
+from tests.doubles.scripted_api_server import Answer, scripted_server
+from tests.doubles.scripted_aws import (
+    ARN,
+    SHARD,
+    Aws,
+    breaks_off,
+    collected,
+    connected,
+    gives,
+    hangs_up,
+    operations,
+    page,
+    raw,
+    refuses,
+    says_nothing,
+    trickles,
+)
+
+# Fake time: pauses and deadlines cost nothing, while the sockets are real.
+pytestmark = pytest.mark.looptime
+
+Call = Callable[[Aws], Awaitable[Any]]
+
+TABLE = "table endpoints in us-east-1"
+ITEM = {"endpoint_name": {"S": "llama"}}
+
+
+async def write(it: Aws) -> None:
+    await it.table.write_status(
+        name="llama",
+        region="us-east-1",
+        created_at=None,
+        status={"M": {"state": {"S": "running"}}},
+        region_status_exists=True,
+    )
+
+
+TABLE_CALLS: Mapping[str, Call] = {
+    "DescribeTable": lambda it: it.table.describe(),
+    "GetItem": lambda it: it.table.get("llama"),
+    "GetItem at home": lambda it: it.table.get_home("llama"),
+    "Scan": collected,
+    "UpdateItem": write,
+    "UpdateItem for a promotion": lambda it: it.table.promote(ITEM),
+    "DeleteItem": lambda it: it.table.purge(ITEM),
+    "Scan at home": lambda it: it.table.names_at_home(),
+}
+STREAM_CALLS: Mapping[str, Call] = {
+    "DescribeTable for the stream": lambda it: it.streams.stream_of_table(),
+    "DescribeStream": lambda it: it.streams.describe_stream(ARN),
+    "GetShardIterator": lambda it: it.streams.get_shard_iterator(ARN, SHARD, "LATEST"),
+    "GetRecords": lambda it: it.streams.get_records("iterator"),
+}
+CALLS = {**TABLE_CALLS, **STREAM_CALLS}
+ABOUT_THE_STREAM = {name: CALLS[name] for name in ("DescribeStream", "GetShardIterator", "GetRecords")}
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def failures(it: Aws, calls: Mapping[str, Call] = CALLS) -> dict[str, BaseException]:
+    """What each call raises; they run side by side."""
+    answers = await asyncio.gather(*(call(it) for call in calls.values()), return_exceptions=True)
+    named = dict(zip(calls, answers, strict=True))
+    returned = {name: answer for name, answer in named.items() if not isinstance(answer, BaseException)}
+    assert not returned, "these calls took the answer for a good one"
+    return named
+
+
+def check(found: Mapping[str, BaseException], kind: type[ReconcilerError], *said: str) -> None:
+    """Each is of exactly this class, tells action and place, has its cause, and says the rest too."""
+    for name, error in found.items():
+        message = str(error)
+        assert type(error) is kind, f"{name}: {error!r}"
+        assert error.__cause__ is not None, name
+        assert f"dynamodb:{name.split()[0]}" in message, name
+        place = "arn:aws:dynamodb:us-east-1:" if name in ("DescribeStream", "GetShardIterator") else TABLE
+        assert place in message, f"{name}: {message}"
+        for text in said:
+            assert text in message, f"{name}: {message}"
+
+
+# --- Refusals -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy", "refusals"),
+    [
+        (
+            ThrottledError,
+            "raise the capacity",
+            [
+                (400, "ThrottlingException"),
+                (400, "ProvisionedThroughputExceededException"),
+                (400, "RequestLimitExceeded"),
+                (400, "LimitExceededException"),
+            ],
+        ),
+        (
+            UnavailableError,
+            "it is tried again",
+            [(500, "InternalServerError"), (503, "ServiceUnavailable"), (500, "SomethingNew")],
+        ),
+        (UnavailableError, "check the credentials", [(400, "ExpiredToken"), (400, "ExpiredTokenException")]),
+        (
+            PermissionDeniedError,
+            "check the credentials",
+            [
+                (400, "UnrecognizedClientException"),
+                (400, "InvalidSignatureException"),
+                (403, "MissingAuthenticationToken"),
+            ],
+        ),
+        (PermissionDeniedError, "in the controller's IAM policy", [(400, "AccessDeniedException")]),
+        (
+            TerminalError,
+            "until the table or the request changes",
+            [(400, "ValidationException"), (400, "SomethingNew")],
+        ),
+    ],
+    ids=["throttled", "unavailable", "expired", "unknown", "denied", "other"],
+)
+async def test_a_refusal_becomes_the_error_that_tells_what_to_do(
+    kind: type[ReconcilerError], remedy: str, refusals: list[tuple[int, str]]
+) -> None:
+    async with scripted_server() as server, connected(server.url) as it:
+        for status, code in refusals:
+            server.answers[:] = [refuses(code, "because", status=status)]
+            check(await failures(it), kind, code, "because", remedy)
+
+
+async def test_a_denied_action_is_named_as_the_policy_must_name_it() -> None:
+    refusal = refuses("AccessDeniedException", "User: arn:aws:sts::1:role is not authorized")
+    async with scripted_server(refusal) as server, connected(server.url) as it:
+        for name, error in (await failures(it)).items():
+            assert f"allow dynamodb:{name.split()[0]} in the controller's IAM policy" in str(error)
+
+
+async def test_a_missing_resource_is_the_table_or_the_stream_that_was_asked_for() -> None:
+    refusal = refuses("ResourceNotFoundException", "Requested resource not found")
+    async with scripted_server(refusal) as server, connected(server.url) as it:
+        found = await failures(it)
+    stream = {name: found.pop(name) for name in ABOUT_THE_STREAM}
+    check(stream, ShardNotFoundError, "does not exist any more")
+    check(found, TableNotFoundError, "does not exist", "INFERENCE_ENDPOINTS_TABLE_NAME", "DYNAMODB_REGION")
+    assert SHARD in str(stream["GetShardIterator"])
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("ExpiredIteratorException", ExpiredIteratorError), ("TrimmedDataAccessException", TrimmedDataError)],
+)
+async def test_a_lost_position_in_the_stream_is_told_apart_from_other_failures(
+    code: str, kind: type[ReconcilerError]
+) -> None:
+    async with scripted_server(refuses(code)) as server, connected(server.url) as it:
+        check(await failures(it, ABOUT_THE_STREAM), kind, code)
+
+
+async def test_a_lost_condition_is_tried_in_its_other_form_once_and_then_told() -> None:
+    refusal = refuses("ConditionalCheckFailedException", "The conditional request failed")
+    async with scripted_server(refusal) as server, connected(server.url) as it:
+        found = await failures(it, {"UpdateItem": write})
+    check(found, ConditionFailedError, "The conditional request failed")
+    updates = [asked.body["UpdateExpression"] for asked in server.asked]
+    assert updates == ["SET #statuses.#region = :status", "SET #statuses = :statuses"]
+
+
+# --- Answers that are none ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raw(b"<html>Service Unavailable</html>", status=503, content_type="text/html"),
+        raw(b"", status=502),
+        raw(b"\xff\xfe", status=500),
+        raw(b'["no", "object"]', status=500),
+        hangs_up,
+        breaks_off(b""),
+        breaks_off(b'{"Items": [{"endpoint_name": {"S": "llama"}}'),
+    ],
+    ids=["html", "empty", "no text", "no object", "hangs up", "breaks off at once", "breaks off"],
+)
+async def test_an_answer_that_does_not_come_whole_is_unavailability(answer: Answer) -> None:
+    async with scripted_server(answer) as server, connected(server.url) as it:
+        check(await failures(it), UnavailableError)
+
+
+async def test_a_success_whose_body_is_no_json_object_is_never_taken_for_an_empty_answer() -> None:
+    """Else a cut page is an empty table, a cut item a deleted endpoint, cut records a drained shard."""
+    bodies = (
+        b'{"Items": [{"endpoint_name": {"S": "llama"}}',
+        b'{"Item": {"endpoint_name": {"S": "lla',
+        b"<html>please log in</html>",
+        b"",
+        b"[]",
+        b"null",
+        b'{"Item": "\xff"}',
+    )
+    async with scripted_server() as server, connected(server.url) as it:
+        for body in bodies:
+            server.answers[:] = [raw(body)]
+            check(await failures(it), UnavailableError)
+
+
+async def test_a_success_that_lacks_what_was_asked_for_is_unavailability() -> None:
+    # An absent Item and the answer to a write are empty; nothing else may be.
+    empty = ("GetItem", "UpdateItem", "DeleteItem")
+    answers = {name: call for name, call in CALLS.items() if name.split()[0] not in empty}
+    async with scripted_server(gives({})) as server, connected(server.url) as it:
+        check(await failures(it, answers), UnavailableError)
+
+
+async def test_nobody_listening_is_unavailability() -> None:
+    async with scripted_server(page()) as server:
+        pass
+    async with connected(server.url) as it:
+        check(await failures(it), UnavailableError, "check the way to AWS")
+
+
+# --- Scans --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("second", "kind"),
+    [
+        (refuses("ProvisionedThroughputExceededException"), ThrottledError),
+        (refuses("AccessDeniedException"), PermissionDeniedError),
+        (refuses("ResourceNotFoundException"), TableNotFoundError),
+        (refuses("InternalServerError", status=500), UnavailableError),
+        (raw(b"busy", status=503, content_type="text/plain"), UnavailableError),
+        (raw(b'{"Items": [{"endpoint_name"'), UnavailableError),
+        (gives({}), UnavailableError),
+        (breaks_off(b'{"Items": ['), UnavailableError),
+        (hangs_up, UnavailableError),
+    ],
+    ids=["throttled", "denied", "gone", "500", "503", "cut", "empty", "breaks off", "hangs up"],
+)
+async def test_a_scan_whose_second_page_fails_raises(second: Answer, kind: type[ReconcilerError]) -> None:
+    async with scripted_server(page("a", more=True), second) as server, connected(server.url) as it:
+        scan = aiter(it.table.scan())
+        assert await anext(scan) == [{"endpoint_name": {"S": "a"}}]
+        with pytest.raises(kind) as caught:
+            await anext(scan)
+    check({"Scan": caught.value}, kind)
+
+
+async def test_names_whose_second_page_fails_are_none() -> None:
+    for second in (refuses("AccessDeniedException"), raw(b'{"Items": [{"endpoint_name"'), hangs_up):
+        async with scripted_server(page("a", more=True), second) as server, connected(server.url) as it:
+            with pytest.raises((PermissionDeniedError, UnavailableError)):
+                await it.table.names_at_home()
+
+
+async def test_a_lost_condition_of_a_promotion_or_purge_is_told_at_once() -> None:
+    calls = {name: CALLS[name] for name in ("UpdateItem for a promotion", "DeleteItem")}
+    refusal = refuses("ConditionalCheckFailedException", "The conditional request failed")
+    async with scripted_server(refusal) as server, connected(server.url) as it:
+        check(await failures(it, calls), ConditionFailedError, "The conditional request failed")
+        assert len(server.asked) == 2
+
+
+async def test_a_scan_whose_second_page_fails_for_a_moment_goes_on_where_it_was() -> None:
+    answers = (page("a", more=True), refuses("ThrottlingException"), hangs_up, page("b"))
+    async with scripted_server(*answers) as server, connected(server.url) as it:
+        assert [[one["endpoint_name"]["S"] for one in found] for found in await collected(it)] == [
+            ["a"],
+            ["b"],
+        ]
+    positions = [asked.body.get("ExclusiveStartKey") for asked in server.asked]
+    assert positions == [None, *[{"endpoint_name": {"S": "a"}}] * 3]
+
+
+# --- How often and how long ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer", [refuses("ThrottlingException"), refuses("InternalServerError", status=500), hangs_up]
+)
+async def test_of_transient_failures_table_calls_are_tried_again_and_stream_calls_are_not(
+    answer: Answer,
+) -> None:
+    """The tries are ours: the SDK adds none, neither to a call of the table nor to one of the stream."""
+    async with scripted_server(answer) as server, connected(server.url) as it:
+        await failures(it)
+    assert Counter(operations(server.asked)) == {
+        "DescribeTable": ATTEMPTS + 1,  # one of them asks for the stream
+        "GetItem": ATTEMPTS * 2,
+        "Scan": ATTEMPTS * 2,
+        "UpdateItem": ATTEMPTS * 2,
+        "DeleteItem": ATTEMPTS,
+        "DescribeStream": 1,
+        "GetShardIterator": 1,
+        "GetRecords": 1,
+    }
+
+
+async def test_a_table_call_succeeds_when_the_failure_ends() -> None:
+    answers = (refuses("InternalServerError", status=500), hangs_up, gives({"Item": ITEM}))
+    async with scripted_server(*answers) as server, connected(server.url) as it:
+        assert await it.table.get("llama") == ITEM
+        assert operations(server.asked) == ["GetItem"] * 3
+
+
+async def test_what_would_fail_again_is_not_tried_again() -> None:
+    async with scripted_server() as server, connected(server.url) as it:
+        for code in ("AccessDeniedException", "ValidationException", "ResourceNotFoundException"):
+            server.answers[:] = [refuses(code)]
+            await failures(it)
+    assert len(server.asked) == 3 * len(CALLS)
+
+
+@pytest.mark.parametrize("answer", [says_nothing, trickles])
+async def test_every_call_ends_at_its_deadline(answer: Answer) -> None:
+    async def duration(name: str) -> float:
+        began = now()
+        with pytest.raises(UnavailableError, match=f"{TABLE}|{ARN}"):
+            await CALLS[name](it)
+        return now() - began
+
+    async with scripted_server(answer) as server, connected(server.url) as it:
+        durations = await asyncio.gather(*(duration(name) for name in CALLS))
+        assert len(server.asked) >= len(CALLS)
+    for name, seconds in zip(CALLS, durations, strict=True):
+        assert seconds <= (TABLE_SECONDS if name in TABLE_CALLS else STREAM_SECONDS) + 0.001, name
+
+
+async def test_failures_that_come_slowly_are_not_tried_past_the_deadline() -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(3)
+        return await refuses("InternalServerError", status=500)(request)
+
+    async with scripted_server(slowly) as server, connected(server.url) as it:
+        began = now()
+        with pytest.raises(UnavailableError, match=f"item 'llama' of {TABLE}: no answer within 8 s"):
+            await it.table.get("llama")
+        assert now() - began == pytest.approx(TABLE_SECONDS, abs=0.01)
+        assert len(server.asked) == 3
+
+
+async def test_a_cancelled_call_is_cancelled_and_nothing_else() -> None:
+    async with scripted_server(says_nothing) as server, connected(server.url) as it:
+        for call in CALLS.values():
+            task = asyncio.ensure_future(call(it))
+            server.was_asked.clear()
+            await asyncio.wait_for(server.was_asked.wait(), 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert len(server.asked) == len(CALLS)
+
+
+# --- Credentials --------------------------------------------------------------------------------------------------
+
+
+async def test_credentials_that_cannot_be_fetched_are_unavailability_that_ends() -> None:
+    """As in a pod: an agent on the node hands them out."""
+    for answer in (says_nothing, raw(b"busy", status=500), hangs_up):
+        async with scripted_server(answer) as agent:
+            given = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials"}
+            began = now()
+            with pytest.raises(UnavailableError, match="a client of dynamodb on us-east-1"):
+                async with connected(agent.url, environment=given):
+                    pass
+            assert agent.asked
+            assert now() - began < 30
