@@ -31,6 +31,7 @@ class _Written:
     """A status that the table has taken, and when (monotonic seconds) it had."""
 
     status: RegionStatus
+    created_at: str | None
     at: float
 
 
@@ -71,17 +72,18 @@ class StatusReporter:
 
         read_at: monotonic seconds at which the read of the item began.
         """
-        known = self._newer_than(endpoint.name, read_at)
+        known = self._newer_than(endpoint, read_at)
         if known is None:
             return endpoint
         return replace(endpoint, region_status={**endpoint.region_status, self._region: known})
 
-    def _newer_than(self, name: str, read_at: float) -> RegionStatus | None:
-        pending = self._pending.get(name)
-        if pending is not None:
+    def _newer_than(self, endpoint: Endpoint, read_at: float) -> RegionStatus | None:
+        # What was said of an item says nothing about one that was made again under its name.
+        pending = self._pending.get(endpoint.name)
+        if pending is not None and pending.created_at == endpoint.created_at:
             return pending.status
-        written = self._written.get(name)
-        if written is None:
+        written = self._written.get(endpoint.name)
+        if written is None or written.created_at != endpoint.created_at:
             return None
         if self._reads_are_home:
             return written.status if written.at >= read_at else None
@@ -157,7 +159,7 @@ class StatusReporter:
                 "status_write_failed", endpoint=name, error=str(error), retry_in_seconds=round(delay, 1)
             )
         else:
-            self._settle(name, report, written=_Written(report.status, self._clock()))
+            self._settle(name, report, written=_Written(report.status, report.created_at, self._clock()))
             self._observer.status_written("success")
             if _may_complete_the_item(report):
                 self._look_again(name)  # our own report may be the last one that was awaited
