@@ -4,8 +4,8 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +14,15 @@ from rich.console import Console
 from rich.live import Live
 
 from gco_stream_reconciler.app.application import Application, first_error
-from gco_stream_reconciler.cli.story import NAMESPACE, REGION, SPECS, Step, Story
+from gco_stream_reconciler.cli.stage import HOME, NAMESPACE, REGIONS, Stage, Step
+from gco_stream_reconciler.cli.story import CANARY_SETTLE_SECONDS, SPECS, WATCHDOG_SECONDS, tell_story
 from gco_stream_reconciler.cli.view import line, picture, summarise
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.errors import FatalError
 from gco_stream_reconciler.sandbox.aws import AwsServer
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
-from gco_stream_reconciler.settings import Settings, load_settings
+from gco_stream_reconciler.settings import load_settings
 from gco_stream_reconciler.telemetry.logging import configure_logging
 
 _REFRESH_SECONDS = 0.1
@@ -38,7 +39,7 @@ def demo(
         bool, typer.Option("--logs", help="Show the controller's log lines instead of the picture.")
     ] = False,
 ) -> None:
-    """Show a whole story on this machine in under a minute: a table, its stream, a cluster, and the real controller."""
+    """Show a whole story on this machine in under a minute: a table, its stream, two Regions, real controllers."""
     console = Console()
     try:
         with tempfile.TemporaryDirectory() as folder, _aws(console) as aws:
@@ -52,7 +53,7 @@ def demo(
 
 @contextmanager
 def _aws(console: Console) -> Iterator[AwsServer]:
-    console.print("starting DynamoDB (moto) and an API server on loopback …")
+    console.print("starting DynamoDB (moto) and two Regions' API servers on loopback …")
     with AwsServer() as aws:
         # The controller finds AWS where every AWS program looks.
         os.environ.update(aws.environment())
@@ -60,38 +61,54 @@ def _aws(console: Console) -> Iterator[AwsServer]:
 
 
 async def _run(console: Console, aws: AwsServer, folder: Path, *, serve: bool, logs: bool) -> None:
-    async with KubernetesServer() as cluster:
-        cluster.store.add_namespace(NAMESPACE)
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps(cluster.kubeconfig()), "utf-8")
-        writer = Writer(aws.url, region=REGION)
-        await asyncio.to_thread(writer.create_table)
-        settings = load_settings(
-            region=REGION,
-            cluster_name="sandbox",
-            kubeconfig=str(kubeconfig),
-            namespace=NAMESPACE,
-            http_port=0,
-            log_format="text",
-            log_level="INFO" if logs else "ERROR",
-        )
-        application = _application(settings)
+    writer = Writer(aws.url, region=HOME)
+    await asyncio.to_thread(writer.create_table)
+    async with AsyncExitStack() as stack:
+        clusters: dict[str, KubernetesServer] = {}
+        applications: dict[str, Application] = {}
+        for region in REGIONS:
+            clusters[region] = await stack.enter_async_context(KubernetesServer())
+            clusters[region].store.add_namespace(NAMESPACE)
+            _kubeconfig(folder, region).write_text(json.dumps(clusters[region].kubeconfig()), "utf-8")
+            applications[region] = _application(region, _kubeconfig(folder, region), logs=logs)
         async with asyncio.TaskGroup() as group:
-            controller = group.create_task(application.run(), name="controller")
+            running = [
+                group.create_task(application.run(), name=f"controller {region}")
+                for region, application in applications.items()
+            ]
             try:
-                await _tell(console, application, Story(cluster, writer, _Teller(console)), live=not logs)
+                stage = Stage(clusters, writer, _Teller(console))
+                await _tell(console, applications, stage, live=not logs)
                 if serve:
-                    _explain(console, cluster, aws, kubeconfig, application)
+                    _explain(console, clusters[HOME], aws, _kubeconfig(folder, HOME), applications[HOME])
                     await asyncio.Event().wait()
             finally:
-                application.stop()
+                for application in applications.values():
+                    application.stop()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_STOP_SECONDS):
-                        await asyncio.wait((controller,))
+                        await asyncio.wait(running)
 
 
-def _application(settings: Settings) -> Application:
-    log = configure_logging(settings.telemetry, cluster="sandbox", region=REGION)
+def _kubeconfig(folder: Path, region: str) -> Path:
+    return folder / f"kubeconfig-{region}"
+
+
+def _application(region: str, kubeconfig: Path, *, logs: bool) -> Application:
+    settings = load_settings(
+        region=region,
+        dynamodb_region=HOME,
+        cluster_name=f"sandbox-{region}",
+        kubeconfig=str(kubeconfig),
+        namespace=NAMESPACE,
+        http_port=0,
+        debug_port=0,
+        log_format="text",
+        log_level="INFO" if logs else "ERROR",
+        unhealthy_threshold_seconds=WATCHDOG_SECONDS,
+        canary_settle_seconds=CANARY_SETTLE_SECONDS,
+    )
+    log = configure_logging(settings.telemetry, cluster=settings.place.cluster_name, region=region)
     return Application(settings, log=log)
 
 
@@ -107,33 +124,35 @@ class _Teller:
             self._console.print(line(step), markup=False)
 
 
-async def _tell(console: Console, application: Application, story: Story, *, live: bool) -> None:
-    while application.term is None:
+async def _tell(
+    console: Console, applications: Mapping[str, Application], stage: Stage, *, live: bool
+) -> None:
+    while any(application.term is None for application in applications.values()):
         await asyncio.sleep(_REFRESH_SECONDS)
     if not live or not console.is_terminal:
-        await story.run()
+        await tell_story(stage)
     else:
-        await _tell_live(console, application, story)
-    summarise(console, story.steps)
+        await _tell_live(console, applications[HOME], stage)
+    summarise(console, stage.steps)
 
 
-async def _tell_live(console: Console, application: Application, story: Story) -> None:
+async def _tell_live(console: Console, application: Application, stage: Stage) -> None:
     statuses: dict[str, RegionStatus] = {}
 
     async def paint(screen: Live) -> None:
         while True:
             for name in SPECS:
-                statuses[name] = await asyncio.to_thread(story.status, name)
+                statuses[name] = await asyncio.to_thread(stage.status, name)
             depth = application.term.queue.depth() if application.term else 0
-            screen.update(picture(story.cluster, statuses, depth, story.steps))
+            screen.update(picture(stage, statuses, depth))
             await asyncio.sleep(_REFRESH_SECONDS)
 
-    if isinstance(story.tell, _Teller):
-        story.tell.live = True
+    if isinstance(stage.tell, _Teller):
+        stage.tell.live = True
     with Live(console=console, auto_refresh=True, transient=True) as screen:
         async with asyncio.TaskGroup() as group:
             painter = group.create_task(paint(screen), name="picture")
-            await story.run()
+            await tell_story(stage)
             painter.cancel()
 
 
@@ -144,7 +163,7 @@ def _explain(
     for command in (
         f"kubectl --kubeconfig {kubeconfig} get deployments,services,ingresses,hpa",
         (
-            f"AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox aws --region {REGION} "
+            f"AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox aws --region {HOME} "
             f"--endpoint-url {aws.url} dynamodb scan --table-name gco-inference-endpoints"
         ),
         f"curl -s http://127.0.0.1:{application.http_port}/metrics | grep ^workqueue_depth",

@@ -7,32 +7,36 @@ from typing import Any
 from rich.console import Console, Group
 from rich.table import Table
 
-from gco_stream_reconciler.cli.story import NAMESPACE, Step
+from gco_stream_reconciler.cli.stage import HOME, Stage, Step
 from gco_stream_reconciler.endpoints.model import RegionStatus
-from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 
 _RECENT = 6
 
 
-def picture(
-    cluster: KubernetesServer, statuses: Mapping[str, RegionStatus], depth: int, steps: Sequence[Step]
-) -> Group:
-    """Table, cluster and queue at this moment, and the last steps."""
-    endpoints = Table(title="Endpoints in us-east-1", title_justify="left")
-    for column in ("endpoint", "table: state", "exposure", "cluster: ready/wanted", "image", "Ingress"):
+def picture(stage: Stage, statuses: Mapping[str, RegionStatus], depth: int) -> Group:
+    """Table, cluster and queue of the home Region at this moment, and the last steps."""
+    endpoints = Table(title=f"Endpoints in {HOME}", title_justify="left")
+    for column in (
+        "endpoint",
+        "table: state",
+        "exposure",
+        "cluster: ready/wanted",
+        "image",
+        "requests go to",
+    ):
         endpoints.add_column(column)
     for name, status in statuses.items():
-        deployment = cluster.store.objects.get(("Deployment", NAMESPACE, name), {})
-        ingress = ("Ingress", NAMESPACE, f"inference-{name}") in cluster.store.objects
+        deployment = stage.deployment(name) or {}
+        shares = ", ".join(f"{service} {weight} %" for service, weight in stage.served(name).items())
         endpoints.add_row(
             name,
             str(status.state),
             status.exposure or "-",
             _replicas(deployment),
             _image(deployment),
-            "yes" if ingress else "-",
+            shares or "-",
         )
-    return Group(endpoints, f"queue depth {depth}", *(line(step) for step in steps[-_RECENT:]))
+    return Group(endpoints, f"queue depth {depth}", *(line(step) for step in stage.steps[-_RECENT:]))
 
 
 def line(step: Step) -> str:
@@ -47,10 +51,11 @@ def summarise(console: Console, steps: Sequence[Step]) -> None:
     table.add_column("written")
     table.add_column("followed")
     for step in steps:
-        table.add_row(f"{step.seconds * 1000:.0f}", step.done, step.followed)
+        table.add_row(f"{step.seconds * 1000:.0f}{'*' if step.waits else ' '}", step.done, step.followed)
     console.print(table)
-    times = [step.seconds * 1000 for step in steps]
-    console.print(f"{len(times)} changes: median {median(times):.0f} ms, longest {max(times):.0f} ms")
+    console.print("* a rule's own waiting time is in it", markup=False)
+    times = [step.seconds * 1000 for step in steps if not step.waits]
+    console.print(f"{len(times)} other changes: median {median(times):.0f} ms, longest {max(times):.0f} ms")
 
 
 def _replicas(deployment: Mapping[str, Any]) -> str:
