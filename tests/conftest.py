@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.grounds.plugin"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Leave the main thread without an event loop of its own.

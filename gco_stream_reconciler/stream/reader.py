@@ -141,6 +141,7 @@ class ShardReader:
             self._context.request_resync("trimmed data")
             return self._backoff.failed()
         if not isinstance(error, RetryableError):
+            self._iterator = None  # the same one would be refused for ever
             self._context.log.error("shard_read_refused", shard=self.shard_id, error=str(error))
         elif not isinstance(error, ThrottledError):
             self._context.log.warning("shard_read_failed", shard=self.shard_id, error=str(error))

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +11,8 @@ from gco_stream_reconciler.errors import (
     ExpiredIteratorError,
     ReconcilerError,
     ShardNotFoundError,
+    TerminalError,
     TrimmedDataError,
-    UnavailableError,
 )
 from gco_stream_reconciler.stream.adapter import (
     Page,
@@ -44,7 +45,10 @@ class ScriptedShard:
 
 @dataclass
 class ScriptedStream:
-    """A table's stream. Faults are taken from `faults[operation]`, one a call; None passes a call."""
+    """A table's stream. Faults are taken from `faults[operation]`, one a call; None passes a call.
+
+    past: the shards of streams that the table had before; they stay readable under their old ARN.
+    """
 
     arn: str = "arn:1"
     status: str = "ENABLED"
@@ -55,6 +59,8 @@ class ScriptedStream:
     hung: set[str] = field(default_factory=set)
     calls: list[tuple[str, str]] = field(default_factory=list)
     iterator_generation: int = 0
+    oldest_known_generation: int = 0
+    past: dict[str, dict[str, ScriptedShard]] = field(default_factory=dict)
     latency_seconds: float = 0.01
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _ids: Any = field(default_factory=lambda: itertools.count(1))
@@ -70,7 +76,7 @@ class ScriptedStream:
     def write(self, key: str, shard_id: str | None = None) -> None:
         """A change; into a random-looking but fixed open shard for its key unless one is named."""
         leaves = [shard for shard in self.shards.values() if not shard.sealed]
-        shard = self.shards[shard_id] if shard_id else leaves[hash(key) % len(leaves)]
+        shard = self.shards[shard_id] if shard_id else leaves[zlib.crc32(key.encode()) % len(leaves)]
         assert not shard.sealed, "a sealed shard takes no record"
         number = next(self._numbers)
         shard.records.append((number, record(key, number)))
@@ -88,6 +94,24 @@ class ScriptedStream:
         """Fifteen minutes have passed."""
         self.iterator_generation += 1
 
+    def forget_iterators(self) -> None:
+        """Iterators given out so far mean nothing any more, and are refused as such for ever."""
+        self.iterator_generation += 1
+        self.oldest_known_generation = self.iterator_generation
+
+    def disable(self) -> None:
+        """The table's stream is switched off: its shards are sealed, and stay."""
+        self.status = "DISABLED"
+        for shard in self.shards.values():
+            shard.sealed = True
+
+    def renew(self, status: str = "ENABLED") -> str:
+        """The table gets another stream with one shard; returns the shard."""
+        self.disable()
+        self.past[self.arn] = self.shards
+        self.arn, self.status, self.shards = f"arn:{len(self.past) + 1}", status, {}
+        return self.open_shard()
+
     # --- StreamAdapter ----------------------------------------------------------------------------------------
 
     async def describe(self) -> StreamDescription:
@@ -96,25 +120,22 @@ class ScriptedStream:
 
     async def list_shards(self, arn: str) -> ShardListing:
         await self._call("list_shards", arn)
-        self._check_arn(arn)
-        listed = [_listed(shard) for shard in self.shards.values() if shard.shard_id not in self.unlisted]
+        listed = [_listed(shard) for shard in self._of(arn).values() if shard.shard_id not in self.unlisted]
         if self.incomplete:
             return ShardListing(tuple(listed[: len(listed) // 2]), complete=False)
         return ShardListing(tuple(listed))
 
     async def list_children(self, arn: str, parent_id: str) -> tuple[Shard, ...]:
         await self._call("list_children", parent_id)
-        self._check_arn(arn)
         return tuple(
             _listed(shard)
-            for shard in self.shards.values()
+            for shard in self._of(arn).values()
             if shard.parent_id == parent_id and shard.shard_id not in self.unlisted
         )
 
     async def get_shard_iterator(self, arn: str, shard_id: str, start: StartPosition) -> str:
         await self._call("get_shard_iterator", shard_id)
-        self._check_arn(arn)
-        shard = self._shard(shard_id)
+        shard = self._shard(arn, shard_id)
         numbers = [number for number, _ in shard.records]
         if start.kind == "LATEST":
             position = max(numbers, default=0) + 1
@@ -125,12 +146,14 @@ class ScriptedStream:
             if position < shard.trimmed_before:
                 raise TrimmedDataError("position is trimmed")
         self.calls.append((f"start:{start.kind}", shard_id))
-        return f"{self.iterator_generation}|{shard_id}|{position}"
+        return f"{self.iterator_generation}|{arn}|{shard_id}|{position}"
 
     async def get_records(self, iterator: str) -> Page:
-        generation, shard_id, position = iterator.split("|")
+        generation, arn, shard_id, position = iterator.split("|") if "|" in iterator else ("-1", "", "", "0")
         await self._call("get_records", shard_id)
-        shard = self._shard(shard_id)
+        if int(generation) < self.oldest_known_generation:
+            raise TerminalError("ValidationException: Invalid ShardIterator")
+        shard = self._shard(arn, shard_id)
         if int(generation) < self.iterator_generation:
             raise ExpiredIteratorError("iterator is older than 15 minutes")
         if int(position) < shard.trimmed_before and any(
@@ -146,7 +169,7 @@ class ScriptedStream:
         rest = found[PAGE:]
         after = page[-1][0] + 1 if page else int(position)
         ended = shard.sealed and not rest
-        following = None if ended else f"{generation}|{shard_id}|{after}"
+        following = None if ended else f"{generation}|{arn}|{shard_id}|{after}"
         return Page(tuple(each for _, each in page), following, 0.0)
 
     async def _call(self, operation: str, about: str) -> None:
@@ -159,14 +182,18 @@ class ScriptedStream:
         if fault is not None:
             raise fault
 
-    def _shard(self, shard_id: str) -> ScriptedShard:
-        if shard_id not in self.shards:
-            raise ShardNotFoundError(f"{shard_id} is gone")
-        return self.shards[shard_id]
+    def _of(self, arn: str) -> dict[str, ScriptedShard]:
+        if arn == self.arn:
+            return self.shards
+        if arn in self.past:
+            return self.past[arn]
+        raise ShardNotFoundError(f"{arn} does not exist any more")
 
-    def _check_arn(self, arn: str) -> None:
-        if arn != self.arn:
-            raise UnavailableError(f"{arn} is not the stream any more")
+    def _shard(self, arn: str, shard_id: str) -> ScriptedShard:
+        shards = self._of(arn)
+        if shard_id not in shards:
+            raise ShardNotFoundError(f"{shard_id} is gone")
+        return shards[shard_id]
 
 
 def _listed(shard: ScriptedShard) -> Shard:

@@ -1,34 +1,30 @@
-"""One AWS for the whole run, a fresh table name for each test, a fresh API server for each test."""
+"""A fresh table name and a fresh API server for each test. `aws` and `api` come from tests/grounds."""
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from gco_stream_reconciler.sandbox.aws import AwsServer
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
+from tests.grounds.aws import AwsGround
+from tests.grounds.plugin import SANDBOX, note_ground
 
 NAMESPACE = "gco-inference"
 
 
-@pytest.fixture(scope="session")
-def aws() -> Iterator[AwsServer]:
-    with AwsServer() as server:
-        os.environ.update(server.environment())
-        yield server
-
-
 @pytest.fixture
-def writer(aws: AwsServer, request: pytest.FixtureRequest) -> Writer:
+def writer(aws: AwsGround, request: pytest.FixtureRequest) -> Writer:
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:200]
     return Writer(aws.url, table=f"table-{name}-{os.getpid()}")
 
 
 @pytest.fixture
-async def cluster() -> AsyncIterator[KubernetesServer]:
+async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[KubernetesServer]:
+    """The sandbox itself, for tests that need its faults or look into its store."""
+    note_ground(request, SANDBOX)
     async with KubernetesServer(ready_delay_seconds=0.1) as server:
         server.store.add_namespace(NAMESPACE)
         yield server

@@ -1,8 +1,9 @@
 """The real controller in the test's own loop, and waiting for what it does."""
 
 import asyncio
+import inspect
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -27,7 +28,14 @@ async def controller(writer: Writer, kubeconfig: str, **flags: Any) -> AsyncIter
     """Run a controller until the block ends; it must stop in order."""
     os.environ.pop("KUBERNETES_SERVICE_HOST", None)
     settings = load_settings(
-        **{"region": REGION, "table_name": writer.table, "kubeconfig": kubeconfig, "http_port": 0, **flags}
+        **{
+            "region": REGION,
+            "table_name": writer.table,
+            "kubeconfig": kubeconfig,
+            "http_port": 0,
+            "debug_port": 0,
+            **flags,
+        }
     )
     application = Application(settings, log=structlog.get_logger())
     async with asyncio.TaskGroup() as group:
@@ -40,17 +48,22 @@ async def controller(writer: Writer, kubeconfig: str, **flags: Any) -> AsyncIter
                 await task
 
 
-async def until(what: str, read: Callable[[], T], holds: Callable[[T], bool]) -> T:
+async def until(what: str, read: Callable[[], T | Awaitable[T]], holds: Callable[[T], bool]) -> T:
     """Wait until something read holds; fails with what was read last."""
-    found = read()
+    found = await _read(read)
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             while not holds(found):
                 await asyncio.sleep(0.02)
-                found = read()
+                found = await _read(read)
     except TimeoutError:
         raise AssertionError(f"{what}: not within {WAIT_SECONDS} s; the last look saw {found!r}") from None
     return found
+
+
+async def _read(read: Callable[[], T | Awaitable[T]]) -> T:
+    found = read()
+    return await found if inspect.isawaitable(found) else found
 
 
 async def reported(writer: Writer, name: str, state: str, region: str = REGION) -> RegionStatus:
@@ -71,6 +84,16 @@ async def reported(writer: Writer, name: str, state: str, region: str = REGION) 
         raise AssertionError(
             f"{name}: not {state} within {WAIT_SECONDS} s; the last report is {found}"
         ) from None
+
+
+async def purged(writer: Writer, name: str) -> None:
+    """Wait for an item to be gone from the table."""
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while await asyncio.to_thread(writer.get, name) is not None:
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{name}: not purged within {WAIT_SECONDS} s: {writer.get(name)}") from None
 
 
 def objects(cluster: KubernetesServer) -> set[tuple[str, str]]:

@@ -174,6 +174,33 @@ async def test_an_expired_iterator_before_any_record_never_means_latest() -> Non
         assert stream.calls.count(("start:LATEST", shard)) == 1
 
 
+async def test_an_iterator_that_is_refused_for_good_is_asked_for_anew() -> None:
+    stream, shard = one_shard()
+    async with consuming(stream) as sink:
+        stream.write("a")
+        await asyncio.sleep(1)
+        stream.forget_iterators()
+        stream.write("b")
+        await asyncio.sleep(10)
+        assert sink.keys == ["a", "b"]
+        assert ("start:AFTER_SEQUENCE_NUMBER", shard) in stream.calls
+
+
+async def test_a_place_that_is_trimmed_when_it_is_asked_for_goes_on_at_the_horizon() -> None:
+    stream, shard = one_shard()
+    async with consuming(stream) as sink:
+        stream.write("a")
+        await asyncio.sleep(1)
+        stream.write("lost")
+        stream.trim(shard)
+        stream.expire_iterators()
+        stream.write("kept")
+        await asyncio.sleep(5)
+        assert sink.keys == ["a", "kept"]
+        assert "trimmed data" in sink.resyncs
+        assert ("start:TRIM_HORIZON", shard) in stream.calls
+
+
 async def test_trimmed_data_goes_on_at_the_horizon_with_a_resync() -> None:
     stream, shard = one_shard()
     async with consuming(stream) as sink:
@@ -224,6 +251,34 @@ async def test_transient_failures_keep_the_iterator(error: UnavailableError | Th
         assert sink.resyncs == ["start"]
 
 
+@pytest.mark.parametrize("operation", ["list_shards", "list_children", "describe"])
+@pytest.mark.parametrize("error", [ThrottledError("slow down"), UnavailableError("500")])
+async def test_failing_listings_delay_children_and_lose_none(
+    operation: str, error: UnavailableError | ThrottledError
+) -> None:
+    stream, parent = one_shard()
+    async with consuming(stream) as sink:
+        stream.faults[operation] = [error] * 4
+        stream.write("p", parent)
+        for child in stream.split(parent):
+            stream.write(f"c-{child}", child)
+        await asyncio.sleep(15)
+        assert sorted(sink.keys) == ["c-shard-0002", "c-shard-0003", "p"]
+        assert sink.resyncs == ["start"]
+
+
+async def test_throttled_iterators_at_the_start_are_asked_for_again() -> None:
+    stream = ScriptedStream()
+    shards = [stream.open_shard() for _ in range(3)]
+    stream.faults["get_shard_iterator"] = [ThrottledError("slow down", retry_after_seconds=0.5)] * 6
+    async with consuming(stream) as sink:
+        await asyncio.sleep(10)
+        for shard in shards:
+            stream.write(shard, shard)
+        await asyncio.sleep(1)
+        assert sorted(sink.keys) == shards
+
+
 async def test_another_stream_is_followed_with_a_resync() -> None:
     stream, old = one_shard()
     async with consuming(stream) as sink:
@@ -235,6 +290,35 @@ async def test_another_stream_is_followed_with_a_resync() -> None:
         await asyncio.sleep(1)
         assert sink.keys == ["n"]
         assert old != new
+
+
+async def test_what_the_old_stream_still_held_is_read_before_the_new_one() -> None:
+    stream, shard = one_shard()
+    async with consuming(stream) as sink:
+        stream.write("old", shard)
+        new = stream.renew()
+        stream.write("new", new)
+        await asyncio.sleep(60)
+        assert sink.keys[:1] == ["old"]
+        # Written before the new stream was found, so that its first iterator lies behind it: the resync's business.
+        assert sink.resyncs.count("start") == 2
+        stream.write("later", new)
+        await asyncio.sleep(1)
+        assert sink.keys == ["old", "later"]
+
+
+async def test_a_stream_that_is_being_enabled_is_waited_for_and_not_read() -> None:
+    stream = ScriptedStream(status="ENABLING")
+    shard = stream.open_shard()
+    async with consuming(stream) as sink:
+        await asyncio.sleep(60)
+        assert {call[0] for call in stream.calls} == {"describe"}
+        stream.status = "ENABLED"
+        await asyncio.sleep(3)
+        assert sink.resyncs == ["start"]
+        stream.write("a", shard)
+        await asyncio.sleep(1)
+        assert sink.keys == ["a"]
 
 
 async def test_a_stream_that_is_disabled_and_enabled_again_is_waited_for_without_haste() -> None:

@@ -1,0 +1,246 @@
+"""The lifecycle rules with the real controller against the sandbox: what traffic reaches, and what people are told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from gco_stream_reconciler.endpoints.codec import decode_endpoint
+from gco_stream_reconciler.manifests.context import ManifestContext
+from gco_stream_reconciler.manifests.deployment import deployment
+from gco_stream_reconciler.manifests.ingress import ingress
+from gco_stream_reconciler.manifests.names import Role
+from gco_stream_reconciler.manifests.service import service
+from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME
+from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
+from gco_stream_reconciler.sandbox.table import Writer
+from gco_stream_reconciler.settings import LifecycleSettings
+from tests.integration.running import NAMESPACE, REGION, controller, objects, purged, reported, until
+
+OTHER = "eu-west-1"
+SPEC: dict[str, Any] = {"image": "vllm/vllm-openai:v1", "replicas": 2, "env": {"A": "1", "B": "2"}}
+PATH = "/inference/llama"
+QUICK = {"unhealthy_threshold_seconds": 1.5, "canary_settle_seconds": 0.5}
+Served = dict[str, int]
+
+
+def canary(image: str, weight: int = 10) -> dict[str, Any]:
+    return {**SPEC, "canary": {"image": image, "weight": weight, "replicas": 1}}
+
+
+def served(cluster: KubernetesServer) -> Served:
+    """Service → percent of the requests under the endpoint's path; {} for no route."""
+    targets = cluster.simulation.load_balancer.routes().get(PATH, [])
+    return {target.service: target.weight for target in targets}
+
+
+async def canary_report(writer: Writer) -> str | None:
+    """What this Region says of the canary."""
+    item = await asyncio.to_thread(writer.get, "llama")
+    found = decode_endpoint(item or {}).region_status.get(REGION)
+    return None if found is None or found.canary is None else found.canary.state
+
+
+def reasons(cluster: KubernetesServer) -> set[str]:
+    """Reasons of the Events that the controller has written."""
+    return {
+        obj["reason"]
+        for (kind, _, _), obj in cluster.store.objects.items()
+        if kind == "Event" and obj.get("reportingController") == "gco.io/stream-reconciler"
+    }
+
+
+def assert_group_never_failed(cluster: KubernetesServer) -> None:
+    assert cluster.simulation.load_balancer.history("error") == []
+
+
+async def test_a_canary_takes_its_share_is_promoted_and_goes(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig, **QUICK):
+        writer.deploy("llama", SPEC, [REGION])
+        await until("exposed", lambda: served(cluster), lambda found: found == {"llama": 100})
+        writer.set_spec("llama", canary("vllm/vllm-openai:v2"))
+        await until("10 %", lambda: served(cluster), lambda found: found == {"llama": 90, "llama-canary": 10})
+        writer.set_spec("llama", canary("vllm/vllm-openai:v2", 25))
+        await until("25 %", lambda: served(cluster), lambda found: found == {"llama": 75, "llama-canary": 25})
+        writer.set_spec("llama", {**SPEC, "image": "vllm/vllm-openai:v2"})
+        await until("promoted", lambda: served(cluster), lambda found: found == {"llama": 100})
+        whole = {("Deployment", "llama"), ("Service", "llama"), ("Ingress", "inference-llama")}
+        await until("canary gone", lambda: objects(cluster), lambda found: found == whole)
+        await until("said", lambda: canary_report(writer), lambda found: found is None)
+    assert_group_never_failed(cluster)
+    health = [change.text for change in cluster.simulation.load_balancer.history("health")]
+    assert "unhealthy" not in health, "no target group of the Region was ever empty"
+    assert {"Created", "Exposed", "CanaryWeightChanged", "Deleted"} <= reasons(cluster)
+
+
+async def test_a_broken_canary_loses_its_traffic_and_the_primary_goes_on(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig, **QUICK):
+        writer.deploy("llama", canary("vllm/vllm-openai:v2"), [REGION])
+        await until("10 %", lambda: served(cluster), lambda found: len(found) == 2)
+        cluster.simulation.fail(NAMESPACE, "llama-canary")
+        await until("back to the primary", lambda: served(cluster), lambda found: found == {"llama": 100})
+        status = await reported(writer, "llama", "running")
+        cluster.simulation.heal(NAMESPACE, "llama-canary")
+        await until("10 % again", lambda: served(cluster), lambda found: len(found) == 2)
+        assert status.replicas_ready == 2
+    assert_group_never_failed(cluster)
+
+
+async def test_the_watchdog_takes_a_dead_endpoint_off_and_brings_it_back(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig, **QUICK):
+        writer.deploy("llama", SPEC, [REGION])
+        await until("exposed", lambda: served(cluster), lambda found: found == {"llama": 100})
+        cluster.simulation.fail(NAMESPACE, "llama")
+        await until(
+            "taken off", lambda: objects(cluster), lambda found: ("Ingress", "inference-llama") not in found
+        )
+        await until("said", lambda: reasons(cluster), lambda found: "RemovedByWatchdog" in found)
+        status = await reported(writer, "llama", "running")
+        assert (status.replicas_ready, status.exposure) == (0, "removed-by-watchdog")
+        cluster.simulation.heal(NAMESPACE, "llama")
+        await until("back", lambda: served(cluster), lambda found: found == {"llama": 100})
+
+
+@asynccontextmanager
+async def second_cluster(folder: Path) -> AsyncIterator[tuple[KubernetesServer, str]]:
+    async with KubernetesServer(ready_delay_seconds=0.1) as server:
+        server.store.add_namespace(NAMESPACE)
+        file = folder / "second-kubeconfig"
+        file.write_text(json.dumps(server.kubeconfig()), "utf-8")
+        yield server, str(file)
+
+
+def desired_state(writer: Writer) -> str:
+    item = writer.get("llama") or {}
+    return str(item.get("desired_state", {}).get("S"))
+
+
+async def test_two_regions_promote_together_and_purge_together(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str, tmp_path: Path
+) -> None:
+    writer.create_table()
+    async with second_cluster(tmp_path) as (other, other_kubeconfig), controller(writer, kubeconfig):
+        writer.deploy("llama", SPEC, [REGION, OTHER])
+        status = await reported(writer, "llama", "running")
+        await until(
+            "said", lambda: asyncio.to_thread(desired_state, writer), lambda found: found == "deploying"
+        )
+        assert status.message == f"awaited: {OTHER} (no report yet)"
+        async with controller(writer, other_kubeconfig, region=OTHER, dynamodb_region=REGION):
+            await until(
+                "promoted", lambda: asyncio.to_thread(desired_state, writer), lambda found: found == "running"
+            )
+            await until("both", lambda: objects(other), lambda found: found == objects(cluster))
+            writer.set_state("llama", "deleted")
+            await purged(writer, "llama")
+            assert objects(cluster) == objects(other) == set()
+
+
+async def test_a_region_that_is_removed_cleans_up_and_the_other_goes_on(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig):
+        for name in ("llama", "mistral"):
+            writer.deploy(name, SPEC, [REGION])
+            await reported(writer, name, "running")
+        writer.set_regions("llama", [OTHER])
+        await reported(writer, "llama", "deleted")
+        assert {name for _, name in objects(cluster)} == {"mistral", "inference-mistral"}
+
+
+def predecessors(writer: Writer, cluster: KubernetesServer) -> None:
+    """Make what inference_monitor would have made for the item, as its client did."""
+    endpoint = decode_endpoint(writer.get("llama") or {})
+    context = ManifestContext(region=REGION, table_id="-", settings=LifecycleSettings())
+    for manifest in (
+        deployment(endpoint, context, role=Role.PRIMARY, replicas=2, revision=0),
+        service(endpoint, context, role=Role.PRIMARY),
+        ingress(endpoint, context, canary_weight=None, revision=0),
+    ):
+        meta = manifest["metadata"]
+        for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
+            del meta["labels"][label]
+        del meta["annotations"]
+        kind = BY_NAME[manifest["kind"]]
+        cluster.store.create(kind, NAMESPACE, manifest, manager="OpenAPI-Generator")
+
+
+def pods(cluster: KubernetesServer) -> set[str]:
+    return {obj["metadata"]["uid"] for (kind, _, _), obj in cluster.store.objects.items() if kind == "Pod"}
+
+
+async def test_what_inference_monitor_made_is_taken_over_without_restarting_a_pod(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    writer.deploy("llama", SPEC, [REGION])
+    predecessors(writer, cluster)
+    await until("ready", lambda: served(cluster), lambda found: found == {"llama": 100})
+    before = pods(cluster)
+    async with controller(writer, kubeconfig):
+        await reported(writer, "llama", "running")
+        assert pods(cluster) == before
+        for kind in ("Deployment", "Service", "Ingress"):
+            name = "inference-llama" if kind == "Ingress" else "llama"
+            live = cluster.store.objects[kind, NAMESPACE, name]
+            managers = {entry["manager"] for entry in live["metadata"]["managedFields"]}
+            assert "OpenAPI-Generator" not in managers, kind
+            assert live["metadata"]["labels"]["gco.io/endpoint"] == "llama"
+        assert "Adopted" in reasons(cluster)
+        writer.set_spec("llama", {**SPEC, "env": {"A": "1"}})
+        await until("env", lambda: environment(cluster), lambda found: found == {"A"})
+    assert_group_never_failed(cluster)
+
+
+def environment(cluster: KubernetesServer) -> set[str]:
+    live = cluster.store.objects["Deployment", NAMESPACE, "llama"]
+    return {entry["name"] for entry in live["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+
+async def test_an_endpoint_and_another_one_with_its_canarys_name_live_side_by_side(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig):
+        for name in ("llama", "llama-canary"):
+            writer.deploy(name, SPEC, [REGION])
+            await reported(writer, name, "running")
+        writer.set_spec("llama", canary("vllm/vllm-openai:v2"))
+        await until("refused", lambda: canary_report(writer), lambda found: found == "error")
+        status = await reported(writer, "llama", "running")
+        assert "llama-canary" in (status.message or "")
+        writer.set_state("llama", "deleted")
+        await purged(writer, "llama")
+        assert objects(cluster) == {
+            ("Deployment", "llama-canary"), ("Service", "llama-canary"), ("Ingress", "inference-llama-canary"),
+        }  # fmt: skip
+
+
+async def test_of_two_endpoints_on_one_path_the_older_keeps_it_until_it_goes(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig):
+        writer.deploy("llama", SPEC, [REGION])
+        await reported(writer, "llama", "running")
+        writer.deploy("second", SPEC, [REGION])
+        item = writer.get("second") or {}
+        writer.put({**item, "ingress_path": {"S": f"{PATH}/v2"}})
+        status = await reported(writer, "second", "error")
+        assert "which is older" in (status.error or "")
+        writer.set_state("llama", "deleted")
+        await purged(writer, "llama")
+        await reported(writer, "second", "running")
+        assert f"{PATH}/v2" in cluster.simulation.load_balancer.routes()
