@@ -10,8 +10,9 @@ MOUNT_PATH = "/models"
 CLAIM = "efs-claim"
 _PREDECESSOR_IMAGE = "amazon/aws-cli:latest"
 
-# Constant text: what a user gives arrives in the environment and is only ever used quoted. The marker names the source
-# and is written last, so a partial copy never counts as complete, and `set -e` fails the container on a failed copy.
+# Constant text: what a user gives arrives in the environment, has passed a grammar and is only ever used quoted. The
+# marker names the source and is written last, so a partial copy never counts as complete, and `set -e` fails the container
+# on a failed copy.
 SYNC_SCRIPT = """\
 set -eu
 marker="$MODEL_DESTINATION/.gco-model-sync-complete"
@@ -21,7 +22,7 @@ if [ -f "$marker" ] && [ "$(cat "$marker")" = "$MODEL_SOURCE" ]; then
 fi
 mkdir -p "$MODEL_DESTINATION"
 rm -f "$marker"
-aws s3 sync --only-show-errors -- "$MODEL_SOURCE" "$MODEL_DESTINATION"
+aws s3 sync --only-show-errors "$MODEL_SOURCE" "$MODEL_DESTINATION"
 printf %s "$MODEL_SOURCE" > "$marker"
 """
 
