@@ -43,7 +43,7 @@ def plan_removal(situation: Situation) -> Removal:
     unconfirmed = unconfirmed_ingresses(situation)
     if unconfirmed:
         return Removal(reads=unconfirmed)
-    wait = ingress_wait(situation, situation.owned())
+    wait = ingress_wait(situation, situation.owned)
     return Removal(_deletions(standing)) if wait.is_over else Removal(due=wait.remaining)
 
 
@@ -78,7 +78,7 @@ def _beside_an_ingress(situation: Situation, standing: dict[ObjectRef, KubeObjec
 
 
 def _standing(situation: Situation) -> dict[ObjectRef, KubeObject]:
-    return {ref: obj for ref, obj in situation.owned().items() if situation.role(ref) is Role.CANARY}
+    return {ref: obj for ref, obj in situation.owned.items() if situation.role(ref) is Role.CANARY}
 
 
 def _deletions(standing: dict[ObjectRef, KubeObject]) -> tuple[tuple[Action, ...], ...]:

@@ -17,21 +17,24 @@ from gco_stream_reconciler.planning.structure import STRUCTURE, Node
 def differences(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str, ...]:
     """Paths at which `live` lacks or contradicts `wanted`, such as `spec.template.spec.containers[inference].image`.
 
-    Both are complete objects of the same kind; raises KeyError for a kind that this program does not apply.
+    Both are complete objects of the same kind, as dicts and lists; raises KeyError for a kind that this program does not apply.
     """
     root = STRUCTURE[wanted["kind"]]
     return tuple(_compare(wanted, live, root, ""))
 
 
 def _compare(wanted: Any, live: Any, node: Node, path: str) -> Iterator[str]:
+    # The usual case, decided in one step for a whole subtree.
+    if wanted == live and type(wanted) is type(live):
+        return
     if _is_empty(wanted) and _is_empty(live):
         return
     if node == "quantity":
         if not same_quantity(wanted, live):
             yield path
-    elif isinstance(wanted, Mapping):
+    elif isinstance(wanted, dict):
         yield from _compare_map(wanted, live, node, path)
-    elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
+    elif isinstance(wanted, list | tuple):
         yield from _compare_list(wanted, live, node, path)
     elif wanted != live or isinstance(wanted, bool) is not isinstance(live, bool):
         yield path
@@ -43,10 +46,10 @@ def _is_empty(value: Any) -> bool:
 
 
 def _compare_map(wanted: Mapping[str, Any], live: Any, node: Node, path: str) -> Iterator[str]:
-    if not isinstance(live, Mapping):
+    if not isinstance(live, dict):
         yield path
         return
-    shape = node if isinstance(node, Mapping) else {}
+    shape = node if isinstance(node, dict) else {}
     if shape.get("atomic"):
         keys: set[str] = {
             key for key in (*wanted, *live) if not (_is_empty(wanted.get(key)) and _is_empty(live.get(key)))
@@ -60,10 +63,10 @@ def _compare_map(wanted: Mapping[str, Any], live: Any, node: Node, path: str) ->
 
 
 def _compare_list(wanted: Sequence[Any], live: Any, node: Node, path: str) -> Iterator[str]:
-    if not isinstance(live, Sequence) or isinstance(live, str):
+    if not isinstance(live, list | tuple):
         yield path
         return
-    shape = node if isinstance(node, Mapping) else {}
+    shape = node if isinstance(node, dict) else {}
     if shape.get("list") == "map":
         yield from _compare_keyed(wanted, live, shape, path)
     elif shape.get("list") == "set":
@@ -78,8 +81,8 @@ def _compare_list(wanted: Sequence[Any], live: Any, node: Node, path: str) -> It
 
 def _compare_whole(wanted: Any, live: Any, node: Node) -> Iterator[str]:
     """Compare inside an atomic list: what only the live side has is a difference too."""
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
-        shape = node if isinstance(node, Mapping) else {}
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        shape = node if isinstance(node, dict) else {}
         for key in {*wanted, *live}:
             child = shape.get("fields", {}).get(key, shape.get("values"))
             yield from _compare_whole(wanted.get(key), live.get(key), child)
@@ -95,7 +98,7 @@ def _compare_keyed(
     def identity(item: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(item.get(key, default) for key, default in defaults.items())
 
-    by_key = {identity(item): item for item in live if isinstance(item, Mapping)}
+    by_key = {identity(item): item for item in live if isinstance(item, dict)}
     for item in wanted:
         key = identity(item)
         here = f"{path}[{','.join(str(part) for part in key)}]"

@@ -1,5 +1,7 @@
 """Taking an endpoint's objects away and knowing that they are gone (rules 4 and 6)."""
 
+from collections.abc import Mapping
+
 from gco_stream_reconciler.endpoints.model import State
 from gco_stream_reconciler.planning import notices, report
 from gco_stream_reconciler.planning.actions import Action, Delete, ObjectRef, Plan
@@ -13,13 +15,13 @@ def plan_deletion(situation: Situation, *, reason: str) -> Plan:
 
     `deleted` is reported only when a read by name has found every possible object gone.
     """
-    owned = situation.owned()
+    owned = situation.owned
     if owned:
         return _take_away(situation, owned, reason)
     return _confirm(situation)
 
 
-def _take_away(situation: Situation, owned: dict[ObjectRef, KubeObject], reason: str) -> Plan:
+def _take_away(situation: Situation, owned: Mapping[ObjectRef, KubeObject], reason: str) -> Plan:
     ready = sum(ready_replicas(obj) for ref, obj in owned.items() if ref.kind == "Deployment")
     wait = ingress_wait(situation, owned)
     status = report.ended(State.DELETING, situation, ready=ready, notes=wait.notes)
@@ -58,5 +60,5 @@ def _confirm(situation: Situation) -> Plan:
     return Plan(status=report.ended(State.DELETED, situation))
 
 
-def _of_kinds(objects: dict[ObjectRef, KubeObject], *kinds: str) -> dict[ObjectRef, KubeObject]:
+def _of_kinds(objects: Mapping[ObjectRef, KubeObject], *kinds: str) -> dict[ObjectRef, KubeObject]:
     return {ref: obj for ref, obj in objects.items() if ref.kind in kinds}

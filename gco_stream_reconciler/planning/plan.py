@@ -35,7 +35,7 @@ def _dispatch(situation: Situation) -> Plan:
     endpoint, region = situation.endpoint, situation.settings.region
     targets = endpoint.target_regions
     ends_here = endpoint.desired_state in (DesiredState.DELETED, DesiredState.STOPPED)
-    if targets is None and not (ends_here and situation.owned()):
+    if targets is None and not (ends_here and situation.owned):
         return _refuse(situation)
     if targets is not None and region not in targets:
         return _plan_elsewhere(situation)
@@ -51,7 +51,7 @@ def _dispatch(situation: Situation) -> Plan:
 def _plan_elsewhere(situation: Situation) -> Plan:
     """Rule 6: a Region that was a target cleans up; one that never was does and writes nothing."""
     reported = situation.reported
-    if not situation.owned() and (reported is None or reported.state == State.DELETED):
+    if not situation.owned and (reported is None or reported.state == State.DELETED):
         return Plan()
     decided = plan_deletion(situation, reason="this Region is no longer a target")
     unasked = situation.endpoint.desired_state is not DesiredState.DELETED

@@ -19,7 +19,7 @@ def refusal(situation: Situation) -> str | None:
     if not situation.namespace_is_allowed:
         allowed = ", ".join(situation.settings.namespaces)
         return f"namespace: {namespace}: must be one of {allowed} (NAMESPACES of the controller)"
-    elsewhere = sorted({ref.namespace for ref in situation.owned()} - {namespace})
+    elsewhere = sorted({ref.namespace for ref in situation.owned} - {namespace})
     if elsewhere:
         return (
             f"namespace: {namespace}: objects stand in {', '.join(elsewhere)}; "
@@ -42,7 +42,7 @@ def _foreign(situation: Situation) -> str | None:
 def _taken_name(situation: Situation) -> str | None:
     """Rule 9: the canary of `x` and the endpoint `x-canary` want the same names. Who has them keeps them."""
     host, claim = situation.rivals.canary_host, situation.claim
-    stands = any(situation.role(ref) is Role.PRIMARY for ref in situation.owned())
+    stands = any(situation.role(ref) is Role.PRIMARY for ref in situation.owned)
     if host is None or claim is None or stands or not host.came_before(claim):
         return None
     return f"endpoint_name: is the name of the canary of endpoint {host.name}, which is older; choose another"

@@ -94,7 +94,7 @@ def _wanted_refs(situation: Situation, intent: Intent) -> list[ObjectRef]:
 
 
 def _assemble(situation: Situation, intent: Intent, removal: Removal) -> Plan:
-    wait = ingress_wait(situation, situation.owned())
+    wait = ingress_wait(situation, situation.owned)
     # Pods stay until no load balancer sends them requests.
     hold = intent.replicas == 0 and (situation.observed.stale or not wait.is_over)
     scaling = decide_scaling(situation, intent.spec, wanted=intent.replicas, hold=hold)

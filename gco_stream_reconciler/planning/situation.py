@@ -1,7 +1,8 @@
 """One endpoint, what is seen of it, and the questions every rule asks of the two."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from gco_stream_reconciler.endpoints.model import Endpoint, RegionStatus
 from gco_stream_reconciler.manifests import names
@@ -32,7 +33,7 @@ class PlanSettings:
         return ManifestContext(region=self.region, table_id=self.table_id, settings=self.lifecycle)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Situation:
     """The input of every rule. `now` is epoch seconds."""
 
@@ -70,8 +71,7 @@ class Situation:
 
     def live(self, kind: str, *, role: Role = Role.PRIMARY) -> KubeObject | None:
         """The endpoint's object of a kind if it is known to exist and is ours, or the predecessor's."""
-        obj = self.observed.get(self.ref(kind, role=role))
-        return obj if obj is not None and self.is_own(obj) else None
+        return self.owned.get(self.ref(kind, role=role))
 
     def standing(self, kind: str, *, role: Role = Role.PRIMARY) -> KubeObject | None:
         """As `live`, but None for an object that is being deleted."""
@@ -96,7 +96,7 @@ class Situation:
         """Every name under which objects of this endpoint can stand, canary included, in all its namespaces."""
         if not self.name_is_usable:
             return ()
-        own = {ref.namespace for ref, obj in self.observed.objects.items() if self.is_own(obj)}
+        own = {ref.namespace for ref in self.owned}
         if self.namespace_is_allowed and self.endpoint.namespace:
             own.add(self.endpoint.namespace)
         return tuple(
@@ -106,7 +106,8 @@ class Situation:
             for kind in kinds
         )
 
-    def owned(self) -> dict[ObjectRef, KubeObject]:
+    @cached_property
+    def owned(self) -> Mapping[ObjectRef, KubeObject]:
         """Every object seen that is this endpoint's own, in whatever namespace."""
         return {ref: obj for ref, obj in sorted(self.observed.objects.items()) if self.is_own(obj)}
 

@@ -3,6 +3,8 @@
 Works on an item whose spec is malformed: the Deployment is scaled by its replicas alone.
 """
 
+from collections.abc import Mapping
+
 from gco_stream_reconciler.endpoints.model import State
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import report, watching
@@ -23,7 +25,7 @@ _REASON = "desired_state is stopped"
 
 def plan_stop(situation: Situation) -> Plan:
     """Scale to 0 without a moment in which the load balancer sends requests to Pods that are going."""
-    owned = situation.owned()
+    owned = situation.owned
     wait = ingress_wait(situation, owned)
     stages = () if situation.observed.stale else _stages(situation, owned, ingress_is_gone=wait.is_over)
     unconfirmed = unconfirmed_ingresses(situation)
@@ -44,7 +46,7 @@ def plan_stop(situation: Situation) -> Plan:
 
 
 def _stages(
-    situation: Situation, owned: dict[ObjectRef, KubeObject], *, ingress_is_gone: bool
+    situation: Situation, owned: Mapping[ObjectRef, KubeObject], *, ingress_is_gone: bool
 ) -> tuple[tuple[Action, ...], ...]:
     ingresses = [(ref, obj) for ref, obj in owned.items() if ref.kind == "Ingress"]
     stages: list[tuple[Action, ...]] = [tuple(deletions(ingresses, _REASON))]
@@ -61,7 +63,7 @@ def _stages(
     return tuple(stage for stage in stages if stage)
 
 
-def _scale_down(situation: Situation, owned: dict[ObjectRef, KubeObject]) -> list[Action]:
+def _scale_down(situation: Situation, owned: Mapping[ObjectRef, KubeObject]) -> list[Action]:
     return [
         SetReplicas(ref, uid(obj), 0, force=True, reason=_REASON)
         for ref, obj in owned.items()
@@ -78,7 +80,7 @@ def _clock_off(situation: Situation) -> tuple[Action, ...]:
     return watching.to_write(situation, None) if usable else ()
 
 
-def _goes(situation: Situation, owned: dict[ObjectRef, KubeObject]) -> dict[ObjectRef, KubeObject]:
+def _goes(situation: Situation, owned: Mapping[ObjectRef, KubeObject]) -> dict[ObjectRef, KubeObject]:
     """What a stop takes away beside the Ingress: the autoscaler and the canary's objects."""
     return {
         ref: obj
@@ -87,7 +89,7 @@ def _goes(situation: Situation, owned: dict[ObjectRef, KubeObject]) -> dict[Obje
     }
 
 
-def _of_kind(objects: dict[ObjectRef, KubeObject], *kinds: str) -> list[tuple[ObjectRef, KubeObject]]:
+def _of_kind(objects: Mapping[ObjectRef, KubeObject], *kinds: str) -> list[tuple[ObjectRef, KubeObject]]:
     return [(ref, obj) for ref, obj in objects.items() if ref.kind in kinds]
 
 
