@@ -15,6 +15,7 @@ from gco_stream_reconciler.sandbox.kubernetes.fields import (
     difference,
     intersection,
     is_keyed,
+    is_step,
     item_step,
     outside,
     paths,
@@ -187,12 +188,13 @@ def _take(ownership: Ownership, manager: Manager, fields: Tree) -> None:
 def update(live: Object, new: Object, node: Node, writer: Writer) -> Ownership:
     """Who owns what after a write that made `new`, defaulted and canonical, of `live`.
 
-    A writer may change managedFields itself; an empty list keeps the live one, a list of one empty entry clears it.
+    A writer may change managedFields itself; an empty or unreadable list keeps the live one, a list of one empty entry
+    clears it.
     """
     given = new["metadata"].get("managedFields")
     if given == [{}]:
         ownership: Ownership = {}
-    elif given and not writer.manager.subresource:
+    elif given and not writer.manager.subresource and all(map(_is_readable, given)):
         ownership = ownership_of(new)
     else:
         ownership = ownership_of(live)
@@ -205,6 +207,15 @@ def update(live: Object, new: Object, node: Node, writer: Writer) -> Ownership:
         fields = changed if before is None else union(before.fields, changed)
         ownership[writer.manager] = Holding(fields, writer.api_version, writer.time)
     return ownership
+
+
+def _is_readable(entry: Object) -> bool:
+    named = entry.get("manager") and entry.get("operation") in ("Apply", "Update")
+    return bool(named) and _is_tree(entry.get("fieldsV1") or {})
+
+
+def _is_tree(value: Any) -> bool:
+    return isinstance(value, dict) and all(is_step(step) and _is_tree(below) for step, below in value.items())
 
 
 def merge(live: Any, config: Any, node: Node) -> Any:

@@ -30,6 +30,7 @@ _STATUS_COUNTS = frozenset(
         "updatedReplicas",
     }
 )
+_ZEROS = {"integer": 0, "number": 0, "string": "", "boolean": False}
 _MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
 _MICRO_PARTS = (
     ("2006", r"\d{4}"), ("-", "-"), ("01", r"\d\d"), ("-", "-"), ("02", r"\d\d"), ("T", "T"), ("15", r"\d\d"),
@@ -47,10 +48,12 @@ def _decoded(value: Any, node: Node) -> Any:
     if isinstance(value, dict):
         return _decoded_map(value, node)
     if isinstance(value, list):
-        items = [_decoded(entry, node.item()) for entry in value]
+        blank = node.item().shape == "struct"
+        items = [{} if blank and entry is None else _decoded(entry, node.item()) for entry in value]
         return value if all(map(_is, items, value)) else items
     if node.is_quantity:
-        return canonical(value) if isinstance(value, str) else canonical(str(value))
+        found = canonical(str(value))
+        return value if found == value else found
     if node.is_micro_time and isinstance(value, str):
         _check_micro_time(value)
         return value.replace("+00:00", "Z")
@@ -69,6 +72,9 @@ def _decoded_map(value: Object, node: Node) -> Object:
         if child is None:
             changed = True
             continue
+        if inner is None and name in node.kept:
+            inner = _zero(child)  # noqa: PLW2901 - what Go makes of a null where the type is no pointer
+            changed = changed or inner is not None
         found = inner if child is ANYTHING else _decoded(inner, child)
         if _goes(name, found, child, node):
             changed = True
@@ -76,6 +82,12 @@ def _decoded_map(value: Object, node: Node) -> Object:
         changed = changed or found is not inner
         result[name] = found
     return result if changed else value
+
+
+def _zero(node: Node) -> Any:
+    if node.shape in ("struct", "any"):
+        return {}
+    return None if node.shape == "list" or node.name else _ZEROS.get(node.type)
 
 
 def _goes(name: str, value: Any, child: Node, node: Node) -> bool:

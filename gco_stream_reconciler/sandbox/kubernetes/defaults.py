@@ -67,7 +67,9 @@ def _at(found: Object, key: str, change: Change) -> Object:
 
 
 def _each(change: Change) -> Change:
-    def on_list(items: list[Any]) -> list[Any]:
+    def on_list(items: list[Any] | None) -> list[Any] | None:
+        if items is None:
+            return None
         changed = [change(item) for item in items]
         return items if all(new is old for new, old in zip(changed, items, strict=True)) else changed
 
@@ -157,7 +159,7 @@ def _autoscaler(obj: Object) -> Object:
 
 
 def _namespace(obj: Object) -> Object:
-    label = {"kubernetes.io/metadata.name": obj["metadata"]["name"]}
+    label = {"kubernetes.io/metadata.name": obj["metadata"].get("name", "")}
     return _at(
         obj,
         "metadata",
@@ -182,7 +184,7 @@ _CHANGES: dict[str, Change] = {
 
 def allocated(obj: Object, old: Object | None, number: int) -> Object:
     """A Service with the addresses that the API server gives it: the old ones, else those of a number."""
-    spec = obj["spec"]
+    spec = obj.get("spec") or {}
     if old is not None:
         names = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
         spec = _with(spec, {name: old["spec"][name] for name in names if name in old["spec"]})
@@ -190,4 +192,4 @@ def allocated(obj: Object, old: Object | None, number: int) -> Object:
         address = spec.get("clusterIP") or f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         families = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
         spec = _with(spec, {"clusterIP": address, "clusterIPs": [address], **families})
-    return obj if spec is obj["spec"] else {**obj, "spec": spec}
+    return obj if spec is obj.get("spec") else {**obj, "spec": spec}

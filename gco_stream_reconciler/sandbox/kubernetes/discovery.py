@@ -56,7 +56,8 @@ def _resources(group: str, version: str) -> dict[str, Any] | None:
 
 
 def _entries(kind: Kind) -> list[dict[str, Any]]:
-    verbs = [verb for verb in _VERBS if verb != "deletecollection" or kind.namespaced]
+    without = {"deletecollection"} if not kind.namespaced else set()
+    verbs = ["get", "list"] if kind.computed else [verb for verb in _VERBS if verb not in without]
     whole: dict[str, Any] = {
         "name": kind.plural,
         "singularName": kind.kind.lower(),

@@ -14,7 +14,9 @@ class Fault:
     status: the answer, with `message`, and `Retry-After: retry_after`; `plain` makes it text instead of a Status.
     delay: seconds before anything else. hang: no answer until the client goes away. reset: the connection is cut, before
     or after the call was carried out. executed: the call is carried out although its answer is a fault.
-    after_events: a watch's reset or hang comes when so many events were sent; other faults come before it begins.
+    drop_events, repeat_events: so many events of a watch are lost, then so many are sent twice; bookmarks count too.
+    after_events: what goes wrong with a watch comes when so many events were sent, its reset or hang last of all; a
+    reset before, a status and a delay come before it begins.
     times: how many calls it spoils, None for all; skip: how many it lets pass before.
     """
 
@@ -34,6 +36,8 @@ class Fault:
     hang: bool = False
     reset: Literal["before", "after"] | None = None
     executed: bool = False
+    drop_events: int = 0
+    repeat_events: int = 0
     after_events: int = 0
     times: int | None = 1
     skip: int = 0

@@ -20,6 +20,17 @@ _MEMBER = "."
 _LEAF: Tree = {}
 
 
+def is_step(text: str) -> bool:
+    """Whether this can be a step; what managedFields says comes from clients."""
+    if text == _MEMBER or text.startswith("f:"):
+        return True
+    try:
+        value = json.loads(text[2:])
+    except ValueError:
+        return False
+    return (text.startswith("k:") and isinstance(value, dict)) or text.startswith("v:")
+
+
 def has(tree: Tree) -> bool:
     """Whether a subtree's own path is in the set."""
     return not tree or _MEMBER in tree
@@ -86,7 +97,7 @@ def outside(tree: Tree, excluded: Tree) -> Tree:
         there = excluded.get(step)
         if there is None:
             left[step] = inner
-        elif there:
+        elif not has(there):
             below = outside(inner, there)
             if below or not inner:
                 left[step] = below

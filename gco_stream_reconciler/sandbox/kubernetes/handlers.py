@@ -12,6 +12,7 @@ from gco_stream_reconciler.sandbox.kubernetes.kinds import CORE_EVENT
 from gco_stream_reconciler.sandbox.kubernetes.lists import listed, selected
 from gco_stream_reconciler.sandbox.kubernetes.schema import root
 from gco_stream_reconciler.sandbox.kubernetes.store import Store
+from gco_stream_reconciler.sandbox.kubernetes.strictness import unknown_fields
 from gco_stream_reconciler.sandbox.kubernetes.tables import table
 from gco_stream_reconciler.sandbox.kubernetes.validation import Problem
 from gco_stream_reconciler.sandbox.kubernetes.watches import View
@@ -24,10 +25,11 @@ _PATCHES = (patches.JSON, patches.MERGE, patches.STRATEGIC, APPLY)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and its body."""
+    """An HTTP status and its body. warnings: for `Warning` headers."""
 
     status: int
     body: Object
+    warnings: tuple[str, ...] = ()
 
 
 def view(call: Call) -> View | None:
@@ -41,18 +43,18 @@ def view(call: Call) -> View | None:
 
 def answer(store: Store, call: Call) -> Answer:  # noqa: PLR0911 - one a verb
     """Carry a call out. Raises RefusedError."""
+    if call.kind.computed and call.verb not in ("get", "list"):
+        raise statuses.wrong_method()
     match call.verb:
         case "get":
             return Answer(200, _shown(store.get(call.kind, call.place, call.name), call))
         case "list":
             return Answer(200, _list(store, call))
         case "create":
-            made = store.create(
-                call.kind, call.place, _object(call), manager=call.manager, dry_run=call.dry_run
-            )
-            return Answer(201, _shown(made, call))
+            return _create(store, call)
         case "update":
-            return Answer(200, _update(store, call, _object(call)))
+            new, warnings = _declared(_object(call), call)
+            return Answer(200, _update(store, call, new), warnings)
         case "patch":
             return _patch(store, call)
         case "delete":
@@ -67,6 +69,26 @@ def _object(call: Call) -> Object:
     if not isinstance(call.body, dict):
         raise statuses.bad_request("the body is no object")
     return from_core(call.body) if call.kind is CORE_EVENT else call.body
+
+
+def _declared(obj: Object, call: Call) -> tuple[Object, tuple[str, ...]]:
+    """The object, and warnings of what of it will be dropped. Raises RefusedError if the call asks for that."""
+    asked = call.query.get("fieldValidation")
+    if asked not in ("Strict", "Warn"):
+        return obj, ()
+    unknown = unknown_fields(obj, root(call.kind.kind) if call.subresource != "scale" else root("Scale"))
+    if not unknown or asked == "Warn":
+        return obj, unknown
+    problem = f"strict decoding error: {', '.join(unknown)}"
+    if call.verb != "patch":
+        raise statuses.unreadable(call.kind, problem)
+    raise statuses.RefusedError(422, f' "" is invalid: patch: Invalid value: {problem}', "Invalid", {})
+
+
+def _create(store: Store, call: Call) -> Answer:
+    new, warnings = _declared(_object(call), call)
+    made = store.create(call.kind, call.place, new, manager=call.manager, dry_run=call.dry_run)
+    return Answer(201, _shown(made, call), warnings)
 
 
 def _shown(obj: Object, call: Call) -> Object:
@@ -112,7 +134,8 @@ def _patch(store: Store, call: Call) -> Answer:
     if call.content_type == APPLY:
         return _apply(store, call)
     old = _shown(store.get(call.kind, call.place, call.name), _plain(call))
-    return Answer(200, _update(store, call, _patched(old, call)))
+    new, warnings = _declared(_patched(old, call), call)
+    return Answer(200, _update(store, call, new), warnings)
 
 
 def _plain(call: Call) -> Call:
@@ -156,6 +179,8 @@ def _apply(store: Store, call: Call) -> Answer:
         raise statuses.wrong_media(_PATCHES[:3])
     config = _object(call)
     meta = config.get("metadata") or {}
+    if not isinstance(meta, dict):
+        raise statuses.bad_request("the object's metadata is no object")
     if meta.get("name", call.name) != call.name:
         raise statuses.bad_request(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({call.name})"

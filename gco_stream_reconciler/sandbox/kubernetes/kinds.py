@@ -9,6 +9,7 @@ class Kind:
 
     generation: the kind counts changes of its spec. unconditional: an update needs no resourceVersion.
     create_on_update: an update of what is not there makes it. returns_deleted: a delete answers with the object.
+    computed: nothing is stored, and nobody can write or watch; it is derived from other kinds when it is read.
     """
 
     kind: str
@@ -23,6 +24,7 @@ class Kind:
     unconditional: bool = True
     create_on_update: bool = False
     returns_deleted: bool = False
+    computed: bool = False
 
     @property
     def api_version(self) -> str:
@@ -68,6 +70,7 @@ KINDS = (
     Kind("Lease", "leases", "coordination.k8s.io", "v1", unconditional=False, create_on_update=True),
     Kind("Event", "events", "events.k8s.io", "v1", short_names=("ev",), create_on_update=True),
     CORE_EVENT,
+    Kind("EndpointSlice", "endpointslices", "discovery.k8s.io", "v1", computed=True),
 )  # fmt: skip
 
 BY_PLURAL = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}

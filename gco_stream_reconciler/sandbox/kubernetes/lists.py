@@ -13,6 +13,7 @@ from gco_stream_reconciler.sandbox.kubernetes.statuses import RefusedError, bad_
 
 Object = dict[str, Any]
 
+_MOST_DIGITS = 19
 _TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter."
@@ -32,7 +33,7 @@ def selected(call: Call) -> Matches:
 def number(call: Call, name: str) -> int:
     """A number of the query, 0 where there is none. Raises RefusedError 400."""
     text = call.query.get(name) or "0"
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
         raise bad_request(f'strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gco_stream_reconciler.sandbox.kubernetes import statuses
+from gco_stream_reconciler.sandbox.kubernetes.endpoint_slices import endpoint_slices
 from gco_stream_reconciler.sandbox.kubernetes.history import Event, Shelf, Watcher
 from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME, Kind
 
@@ -40,15 +41,24 @@ class Objects:
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """The object; raises RefusedError 404."""
         found = self.objects.get((kind.kind, namespace, name))
+        if kind.computed:
+            slices = self._computed(namespace)
+            found = next((each for each in slices if each["metadata"]["name"] == name), None)
         if found is None:
             raise statuses.not_found(kind, name)
         return found
 
     def of_kind(self, kind: Kind, namespace: str | None, version: int | None = None) -> list[Object]:
         """Objects of a kind by namespace and name; as they were at a version. Raises RefusedError 410."""
+        if kind.computed:
+            return self._computed(namespace)
         shelf = self._shelves[kind.kind]
         found = shelf.objects if version is None else shelf.at(version)
         return [found[place] for place in sorted(found) if namespace in (None, place[0])]
+
+    def _computed(self, namespace: str | None) -> list[Object]:
+        services, pods = (self.of_kind(BY_NAME[name], namespace) for name in ("Service", "Pod"))
+        return sorted(endpoint_slices(services, pods, self.version), key=_place)
 
     def watch(self, kind: Kind, since: int) -> Watcher:
         """Every change of a kind after a version. Raises RefusedError 410."""

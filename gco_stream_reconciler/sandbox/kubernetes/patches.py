@@ -50,10 +50,14 @@ def _strategic_map(target: dict[str, Any], patch: dict[str, Any], node: Node) ->
     result = dict(target)
     retained = patch.get("$retainKeys")
     if retained is not None:
+        if not isinstance(retained, list):
+            raise PatchError("$retainKeys is no list")
         result = {key: value for key, value in result.items() if key in retained}
     for key, value in patch.items():
         command, _, field = key.partition("/")
         if command == "$deleteFromPrimitiveList":
+            if not isinstance(value, list):
+                raise PatchError(f"{key} is no list")
             result[field] = [entry for entry in result.get(field, ()) if entry not in value]
         elif key.startswith("$"):
             continue  # The order of a list's items is not kept here.
@@ -66,6 +70,8 @@ def _strategic_map(target: dict[str, Any], patch: dict[str, Any], node: Node) ->
 
 def _strategic_list(items: list[Any], patch: list[Any], node: Node) -> list[Any]:
     key = node.merge_key or ""
+    if not all(isinstance(entry, dict) for entry in patch):
+        raise PatchError(f"the items of a list with the merge key {key} are objects")
     if any(entry.get("$patch") == "replace" for entry in patch):
         return [entry for entry in patch if "$patch" not in entry]
     result = {entry.get(key): entry for entry in items}

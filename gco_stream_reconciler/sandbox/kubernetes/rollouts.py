@@ -125,6 +125,17 @@ def _condition(kind: str, found: tuple[str, str, str], before: dict[str, Object]
     }
 
 
+def labels_of(template: Object, replica: Replica) -> dict[str, str]:
+    """A Pod's labels."""
+    labels: dict[str, str] = (template.get("metadata") or {}).get("labels", {})
+    return {**labels, "pod-template-hash": replica.revision}
+
+
+def _address(replica: Replica) -> str:
+    low = hashlib.sha256(replica.name.encode()).digest()
+    return f"10.{128 + low[0] % 64}.{low[1]}.{low[2]}"
+
+
 def pod_of(deployment: Object, replica: Replica, template: Object, *, failing: bool, now: str) -> Object:
     """The Pod object of a replica, with what the kubelet says of it."""
     meta, spec = deployment["metadata"], template["spec"]
@@ -135,7 +146,6 @@ def pod_of(deployment: Object, replica: Replica, template: Object, *, failing: b
         "uid": meta["uid"],
         "controller": True,
     }
-    labels = {**(template.get("metadata") or {}).get("labels", {}), "pod-template-hash": replica.revision}
     state = _state(replica, spec, failing=failing, now=now)
     return {
         "kind": "Pod",
@@ -143,13 +153,14 @@ def pod_of(deployment: Object, replica: Replica, template: Object, *, failing: b
         "metadata": {
             "name": replica.name,
             "namespace": meta["namespace"],
-            "labels": labels,
+            "labels": labels_of(template, replica),
             "ownerReferences": [owner],
         },
         "spec": spec,
         "status": {
             "phase": "Pending" if replica.broken else "Running",
             "startTime": now,
+            "podIP": _address(replica),
             "conditions": [{"type": "Ready", "status": "True" if replica.ready else "False"}],
             "containerStatuses": [
                 {

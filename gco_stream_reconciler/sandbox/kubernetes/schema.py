@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from gco_stream_reconciler.sandbox.kubernetes.kinds import CORE_EVENT, Kind
+
 _DOCUMENT: dict[str, Any] = json.loads(files(__package__).joinpath("schemas.json").read_text("utf-8"))
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _POD_SPEC = "io.k8s.api.core.v1.PodSpec"
@@ -58,6 +60,19 @@ class Node:
 
 
 ANYTHING = Node("any")
+
+
+def schema_name(kind: Kind) -> str:
+    """Name of a kind's schema in OpenAPI, known here or not."""
+    known: str | None = None if kind is CORE_EVENT else _DOCUMENT["kinds"].get(kind.kind)
+    group = kind.group.removesuffix(".k8s.io") or "core"
+    return known or f"io.k8s.api.{group}.{kind.version}.{kind.kind}"
+
+
+def schema_of(name: str) -> dict[str, Any] | None:
+    """A schema as OpenAPI has it; None for one that is not known here. Treat it as frozen."""
+    found: dict[str, Any] | None = _DOCUMENT["schemas"].get(name)
+    return found
 
 
 @functools.cache

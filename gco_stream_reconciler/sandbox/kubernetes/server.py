@@ -8,28 +8,28 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from typing import Any, Self
 
-import yaml
 from aiohttp import web
 
-from gco_stream_reconciler.sandbox.kubernetes import discovery, statuses, watches
+from gco_stream_reconciler.sandbox.kubernetes import discovery, openapi, statuses, watches
+from gco_stream_reconciler.sandbox.kubernetes.bodies import parsed
 from gco_stream_reconciler.sandbox.kubernetes.calls import Call, call_of
 from gco_stream_reconciler.sandbox.kubernetes.controllers import ClusterSimulation
 from gco_stream_reconciler.sandbox.kubernetes.faults import Fault, Faults
-from gco_stream_reconciler.sandbox.kubernetes.handlers import answer, view
+from gco_stream_reconciler.sandbox.kubernetes.handlers import Answer, answer, view
 from gco_stream_reconciler.sandbox.kubernetes.requests import Request, RequestLog
+from gco_stream_reconciler.sandbox.kubernetes.spoiling import NoAnswer, cut, distorted, refusal
 from gco_stream_reconciler.sandbox.kubernetes.statuses import RefusedError
 from gco_stream_reconciler.sandbox.kubernetes.store import Store
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_BODY = 3 * 2**20
-_PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 class KubernetesServer:
     """An API server on loopback. Use as an async context manager; `url` tells where.
 
     ready_delay_seconds: how long a Pod takes to become ready. ingress_delete_seconds: how long an Ingress that is
-    being deleted stays. simulate False leaves every object as it was written; pods False makes no Pod objects, only
+    being deleted stays. programming_seconds: how long the load balancer takes to route as its Ingresses say. simulate False leaves every object as it was written; pods False makes no Pod objects, only
     the counts. bookmark_seconds: how often a watch that allows it gets a bookmark.
     """
 
@@ -40,6 +40,7 @@ class KubernetesServer:
         host: str = "127.0.0.1",
         ready_delay_seconds: float = 0.2,
         ingress_delete_seconds: float = 0.05,
+        programming_seconds: float = 0.05,
         simulate: bool = True,
         pods: bool = True,
         bookmark_seconds: float = 60.0,
@@ -53,6 +54,7 @@ class KubernetesServer:
             self.store,
             ready_delay_seconds=ready_delay_seconds,
             ingress_delete_seconds=ingress_delete_seconds,
+            programming_seconds=programming_seconds,
             pods=pods,
         )
         self._simulate = simulate
@@ -109,7 +111,10 @@ class KubernetesServer:
     async def _route(self, request: web.Request) -> web.StreamResponse:
         if request.path in ("/healthz", "/readyz", "/livez"):
             return web.Response(text="ok")
-        fixed = discovery.at(request.path) if request.method in ("GET", "HEAD") else None
+        if request.path == "/openapi/v2" and request.method == "GET":
+            return _openapi_v2(request)
+        reads = request.method in ("GET", "HEAD")
+        fixed = (discovery.at(request.path) or openapi.at(request.path)) if reads else None
         if fixed is not None:
             return _json(200, fixed)
         call = call_of(
@@ -122,8 +127,15 @@ class KubernetesServer:
         )
         if call is None:
             raise statuses.unknown_path()
-        call = replace(call, body=_parsed(await request.read(), call.content_type))
+        call = replace(call, body=parsed(await self._body(request), call.content_type))
         return await self._logged(call, request)
+
+    @staticmethod
+    async def _body(request: web.Request) -> bytes:
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise statuses.too_large(_LARGEST_BODY) from error
 
     async def _logged(self, call: Call, request: web.Request) -> web.StreamResponse:
         loop = asyncio.get_running_loop()
@@ -131,7 +143,7 @@ class KubernetesServer:
         status = 0
         try:
             response = await self._carried_out(call, request)
-            status = response.status
+            status = 0 if isinstance(response, NoAnswer) else response.status
         except RefusedError as refusal:
             status = refusal.code
             raise
@@ -164,107 +176,68 @@ class KubernetesServer:
         if call.verb == "watch" and (fault is None or fault.status is None):
             return await self._watch(call, request, fault)
         if fault is None:
-            found = answer(self.store, call)
-            return _json(found.status, found.body)
+            return _shown(answer(self.store, call))
         return await self._spoiled(call, request, fault)
 
     async def _spoiled(self, call: Call, request: web.Request, fault: Fault) -> web.StreamResponse:
         response: web.StreamResponse | None = None
         spoils = fault.hang or fault.reset or fault.status is not None
-        if fault.executed or fault.reset == "after" or not spoils:
-            found = answer(self.store, call)
-            response = _json(found.status, found.body)
+        if call.verb != "watch" and (fault.executed or fault.reset == "after" or not spoils):
+            response = _shown(answer(self.store, call))
         if fault.hang:
             await self._stopping.wait()
-        if fault.reset:
-            return _cut(request)
-        if fault.status is None:
-            return response or _cut(request)
-        headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        if fault.plain:
-            return web.Response(status=fault.status, text=fault.message, headers=headers)
-        body = RefusedError(fault.status, fault.message, fault.reason).body
-        return web.json_response(body, status=fault.status, headers=headers)
+        if fault.reset or (fault.status is None and response is None):
+            return cut(request)
+        if fault.status is not None:
+            return refusal(fault, fault.status)
+        return response or cut(request)
 
     async def _watch(self, call: Call, request: web.Request, fault: Fault | None) -> web.StreamResponse:
+        if call.kind.computed:
+            raise statuses.wrong_method()
         async with aclosing(watches.lines(self.store, call, view(call), self._bookmark_seconds)) as lines:
-            return await self._stream(call, request, fault, lines)
+            if fault is None:
+                return await self._stream(call, request, lines, None)
+            async with aclosing(distorted(lines, fault)) as spoiled:
+                return await self._stream(call, request, spoiled, fault)
 
     async def _stream(
-        self, call: Call, request: web.Request, fault: Fault | None, lines: AsyncIterator[list[bytes]]
+        self,
+        call: Call,
+        request: web.Request,
+        lines: AsyncIterator[list[bytes] | None],
+        fault: Fault | None,
     ) -> web.StreamResponse:
-        first = await anext(lines)
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        batch = await anext(lines)
         if fault is not None and fault.reset == "before":
-            return _cut(request)
+            return cut(request)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         self._note(call, response.status)
-        with suppress(ConnectionError):  # The client went away: nothing is left to do.
-            if fault is None or not (fault.reset or fault.hang):
-                await _send(response, first, lines)
-            else:
-                await self._send_spoiled(response, first, lines, fault, request)
+        with suppress(ConnectionError, StopAsyncIteration):  # The client went away, or the watch is over.
+            while batch is not None:
+                if batch:
+                    await response.write(b"".join(batch))
+                batch = await anext(lines)
+            if fault is not None and fault.hang:
+                await self._stopping.wait()
+            cut(request)
         return response
 
-    async def _send_spoiled(
-        self,
-        response: web.StreamResponse,
-        first: list[bytes],
-        lines: AsyncIterator[list[bytes]],
-        fault: Fault,
-        request: web.Request,
-    ) -> None:
-        left = fault.after_events
-        batch = first
-        while left > 0:
-            await response.write(b"".join(batch[:left]))
-            left -= len(batch)
-            batch = await anext(lines, []) if left > 0 else []
-        if fault.hang:
-            await self._stopping.wait()
-        _cut(request)
+
+def _openapi_v2(request: web.Request) -> web.Response:
+    if "protobuf" in request.headers.get("Accept", ""):
+        return web.Response(body=b"", content_type=openapi.V2_PROTOBUF)
+    return _json(200, openapi.EMPTY_V2)
 
 
-async def _send(response: web.StreamResponse, first: list[bytes], lines: AsyncIterator[list[bytes]]) -> None:
-    batch = first
-    while True:
-        if batch:
-            await response.write(b"".join(batch))
-        try:
-            batch = await anext(lines)
-        except StopAsyncIteration:
-            return
+def _shown(found: Answer) -> web.Response:
+    return _json(found.status, found.body, found.warnings)
 
 
-def _cut(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-def _json(status: int, body: Any) -> web.Response:
+def _json(status: int, body: Any, warnings: tuple[str, ...] = ()) -> web.Response:
     text = json.dumps(body, separators=(",", ":"))
-    return web.Response(status=status, body=text.encode(), content_type="application/json")
-
-
-class _Yaml(yaml.SafeLoader):
-    """YAML in which a time is a string, as Kubernetes reads it."""
-
-
-_Yaml.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _parsed(raw: bytes, content_type: str) -> Any:
-    if not raw:
-        return None
-    if content_type == _PROTOBUF:
-        raise statuses.wrong_media(["application/json", "application/yaml"])
-    try:
-        if "yaml" in content_type and raw.lstrip()[:1] not in (b"{", b"["):
-            return yaml.load(raw, _Yaml)  # noqa: S506 - a SafeLoader
-        return json.loads(raw)
-    except (ValueError, yaml.YAMLError) as error:
-        raise statuses.bad_request(f"the body cannot be read: {error}") from error
+    response = web.Response(status=status, body=text.encode(), content_type="application/json")
+    for warning in warnings:
+        response.headers.add("Warning", f"299 - {json.dumps(warning)}")
+    return response

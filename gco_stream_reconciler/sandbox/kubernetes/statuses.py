@@ -69,6 +69,11 @@ def wrong_media(accepted: Iterable[str]) -> RefusedError:
     return RefusedError(415, message, "UnsupportedMediaType")
 
 
+def too_large(limit: int) -> RefusedError:
+    """413."""
+    return RefusedError(413, f"Request entity too large: limit is {limit}", "RequestEntityTooLarge", {})
+
+
 def not_found(kind: Kind, name: str) -> RefusedError:
     """404 of an object."""
     return RefusedError(

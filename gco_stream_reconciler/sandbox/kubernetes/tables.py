@@ -14,8 +14,10 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 def table(kind: Kind, objects: list[Object], meta: Object, now: datetime) -> Object:
     """The Table of some objects of a kind."""
-    columns: dict[str, Cell] = {"Name": lambda obj: obj["metadata"]["name"], **_COLUMNS.get(kind.kind, {})}
-    if kind.kind != "Event":
+    columns: dict[str, Cell] = {"Name": _name, **_COLUMNS.get(kind.kind, {})}
+    if kind.kind == "Event":
+        columns = {"Last Seen": lambda obj: age(_last_seen(obj), now), **_COLUMNS["Event"]}
+    else:
         columns["Age"] = lambda obj: age(obj["metadata"].get("creationTimestamp"), now)
     wide = _WIDE.get(kind.kind, {})
     definitions = [
@@ -30,7 +32,7 @@ def table(kind: Kind, objects: list[Object], meta: Object, now: datetime) -> Obj
     ] + [{"name": name, "type": "string", "format": "", "description": "", "priority": 1} for name in wide]
     rows = [
         {
-            "cells": [cell(obj) for cell in (*columns.values(), *wide.values())],
+            "cells": [_shown(cell, obj) for cell in (*columns.values(), *wide.values())],
             "object": {
                 "kind": "PartialObjectMetadata",
                 "apiVersion": "meta.k8s.io/v1",
@@ -50,6 +52,14 @@ def table(kind: Kind, objects: list[Object], meta: Object, now: datetime) -> Obj
     }
 
 
+def _shown(cell: Cell, obj: Object) -> Any:
+    """What kinds without a schema here hold may be anything."""
+    try:
+        return cell(obj)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return "<invalid>"
+
+
 def age(stamp: str | None, now: datetime) -> str:
     """`45s`, `12m`, `3h`, `2d`."""
     if not stamp:
@@ -59,6 +69,17 @@ def age(stamp: str | None, now: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def _name(obj: Object) -> Any:
+    return obj["metadata"]["name"]
+
+
+def _last_seen(obj: Object) -> str | None:
+    series = (obj.get("series") or {}).get("lastObservedTime")
+    last = obj.get("lastTimestamp") or obj.get("deprecatedLastTimestamp")
+    stamp: str | None = series or last or obj.get("eventTime") or obj["metadata"].get("creationTimestamp")
+    return stamp
 
 
 def _status(obj: Object, name: str) -> Any:
@@ -155,9 +176,13 @@ _COLUMNS: dict[str, dict[str, Cell]] = {
         "MaxPods": lambda obj: obj["spec"].get("maxReplicas"),
         "Replicas": lambda obj: _status(obj, "currentReplicas"),
     },
+    "EndpointSlice": {
+        "AddressType": lambda obj: obj["addressType"],
+        "Ports": lambda obj: ",".join(str(port["port"]) for port in obj["ports"]),
+        "Endpoints": lambda obj: ",".join(address for each in obj["endpoints"] for address in each["addresses"]),
+    },
     "Lease": {"Holder": lambda obj: (obj.get("spec") or {}).get("holderIdentity")},
     "Event": {
-        "Last Seen": lambda obj: obj.get("eventTime") or obj["metadata"].get("creationTimestamp"),
         "Type": lambda obj: obj.get("type"),
         "Reason": lambda obj: obj.get("reason"),
         "Object": _subject,
@@ -169,4 +194,5 @@ _WIDE: dict[str, dict[str, Cell]] = {
     "Deployment": {"Containers": _containers("name"), "Images": _containers("image"), "Selector": _selector},
     "Service": {"Selector": _selector},
     "Pod": {"Images": _containers("image")},
+    "Event": {"Name": _name},
 }

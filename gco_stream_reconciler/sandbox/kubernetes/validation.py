@@ -37,6 +37,12 @@ _SERVICE_NAME_RULE = (
 )
 
 
+_PERCENT_RULE = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+    "validation is '[0-9]+%')"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One reason for a refusal. reason: as a Status cause has it."""
@@ -114,6 +120,7 @@ def _key(key: str, field: str) -> Iterator[Problem]:
 def _deployment(spec: Object, old: Object | None) -> Iterator[Problem]:
     if spec.get("replicas", 1) < 0:
         yield _invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
+    yield from _strategy(spec.get("strategy") or {})
     selector = spec.get("selector")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
@@ -129,6 +136,23 @@ def _deployment(spec: Object, old: Object | None) -> Iterator[Problem]:
     yield from _pod(template.get("spec") or {}, "spec.template.spec")
     if old is not None and old.get("selector") != selector:
         yield _invalid("spec.selector", selector, "field is immutable")
+
+
+def _strategy(strategy: Object) -> Iterator[Problem]:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind not in ("Recreate", "RollingUpdate"):
+        supported = 'supported values: "Recreate", "RollingUpdate"'
+        problem = f"Unsupported value: {_shown(kind)}: {supported}"
+        yield Problem("FieldValueNotSupported", "spec.strategy", problem)
+    elif kind == "Recreate" and rolling is not None:
+        problem = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
+        yield Problem("FieldValueForbidden", "spec.strategy.rollingUpdate", problem)
+    for name in ("maxUnavailable", "maxSurge"):
+        value = (rolling or {}).get(name, 0)
+        if isinstance(value, str) and not re.fullmatch("[0-9]+%", value):
+            yield _invalid(f"spec.strategy.rollingUpdate.{name}", value, _PERCENT_RULE)
+        elif not isinstance(value, str) and value < 0:
+            yield _invalid(f"spec.strategy.rollingUpdate.{name}", value, "must be greater than or equal to 0")
 
 
 def _pod(spec: Object, field: str) -> Iterator[Problem]:
@@ -220,4 +244,5 @@ _CHECKS: dict[str, Callable[[Object, Object | None], Iterator[Problem]]] = {
     "Ingress": _ingress,
     "HorizontalPodAutoscaler": _autoscaler,
     "Lease": _lease,
+    "Pod": lambda spec, _: _pod(spec, "spec"),
 }
