@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from gco_stream_reconciler.errors import RetryableError, UnavailableError
 
@@ -30,10 +30,23 @@ async def with_retries(call: Callable[[], Awaitable[T]], *, seconds: float, what
 
     Jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
+    return await within(seconds, what, _tried(call, random))
 
-    def pause(state: object) -> float:
-        number = getattr(state, "attempt_number", 1)
-        return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**number))
+
+async def _tried(call: Callable[[], Awaitable[T]], random: Random) -> T:
+    try:
+        # Nearly every call succeeds at once, and what retries has its price in set-up.
+        return await call()
+    except RetryableError as error:
+        failures = [error]
+
+    async def attempt() -> T:
+        if failures:
+            raise failures.pop()
+        return await call()
+
+    def pause(state: RetryCallState) -> float:
+        return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**state.attempt_number))
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(RetryableError),
@@ -41,4 +54,4 @@ async def with_retries(call: Callable[[], Awaitable[T]], *, seconds: float, what
         wait=pause,
         reraise=True,
     )
-    return await within(seconds, what, retrying(call))
+    return await retrying(attempt)

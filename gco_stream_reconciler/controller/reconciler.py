@@ -1,10 +1,11 @@
 """One key, one look: read the item, look at the cluster, plan, act, report."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gco_stream_reconciler.controller.cleanup import CleanupLimit
+from gco_stream_reconciler.controller.deciding import decide
+from gco_stream_reconciler.controller.describing import reason_of_plan
 from gco_stream_reconciler.controller.executor import Executor
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.item_writer import ItemWriter
@@ -16,11 +17,12 @@ from gco_stream_reconciler.controller.ports import (
     Item,
     Table,
 )
-from gco_stream_reconciler.controller.reaction import ReactionClock
+from gco_stream_reconciler.controller.reaction import ReactionClock, seconds_since_write
+from gco_stream_reconciler.controller.recent_reads import RecentReads
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
-from gco_stream_reconciler.errors import RetryableError, TerminalError
+from gco_stream_reconciler.errors import TerminalError
 from gco_stream_reconciler.planning import report
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
 from gco_stream_reconciler.planning.notices import REMOVED_BY_WATCHDOG
@@ -28,9 +30,6 @@ from gco_stream_reconciler.planning.observed import KubeObject, Observed
 from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects, plan_orphan
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
-
-_ROUNDS = 6
-_POD_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ class Reconciler:
         executor: Executor,
         reporter: StatusReporter,
         items: ItemWriter,
+        recent: RecentReads,
         inventory: Inventory,
         orphans: Orphans,
         announcer: Announcer,
@@ -78,6 +78,7 @@ class Reconciler:
         self._executor = executor
         self._reporter = reporter
         self._items = items
+        self._recent = recent
         self._inventory = inventory
         self._orphans = orphans
         self._announcer = announcer
@@ -102,7 +103,7 @@ class Reconciler:
             raise
 
     async def _reconcile(self, key: str, noticed: float | None) -> float | None:
-        endpoint = await self._read(key, self._table.get)
+        endpoint = self._recently_read(key) or await self._read(key, self._table.get)
         observed = observe(self._cache, key, stale=self._cache.stale(self._clock()))
         decided, observed = await self._decide(key, endpoint, observed)
         if decided.confirm_in_home:
@@ -113,11 +114,23 @@ class Reconciler:
         await self._execute(key, endpoint, observed, decided)
         if decided.stages:
             self._reactions.applied(endpoint, noticed, self._now())
-        says_new = decided.status is not None and self._reporter.report(endpoint, decided.status)
-        if decided.stages or says_new:
+        if self._says_new(endpoint, decided, noticed) or decided.stages:
             self._announce(key, observed, decided)
-        wanted = decided.table_write
-        return decided.requeue_after if wanted is None else await self._items.write(key, wanted)
+        if decided.table_write is None:
+            return decided.requeue_after
+        self._recent.drop(key)
+        return await self._items.write(key, decided.table_write)
+
+    def _says_new(self, endpoint: Endpoint, decided: Plan, noticed: float | None) -> bool:
+        """Report what the plan says; whether it was new."""
+        if decided.status is None:
+            return False
+        return self._reporter.report(
+            endpoint,
+            decided.status,
+            reason=reason_of_plan(decided),
+            reaction_seconds=seconds_since_write(endpoint, noticed, self._now()),
+        )
 
     async def _without_item(self, key: str, observed: Observed, decided: Plan) -> float | None:
         """Objects whose item is gone (rule 13), or nothing at all."""
@@ -131,14 +144,20 @@ class Reconciler:
             self._orphans.look_soon()
         return decided.requeue_after
 
+    def _recently_read(self, key: str) -> Endpoint | None:
+        found = self._recent.get(key)
+        return None if found is None else self._reporter.with_known_status(*found)
+
     async def _read(self, key: str, read: Callable[[str], Awaitable[Item | None]]) -> Endpoint | None:
         began = self._clock()
         item = await read(key)
         if item is None:
+            self._recent.drop(key)
             concerned = self._inventory.forget(key)
             endpoint = None
         else:
             endpoint = decode_endpoint(item)
+            self._recent.put(endpoint, began)
             concerned = self._inventory.see(endpoint)
         for name in concerned:
             self._look_again(name)
@@ -146,17 +165,7 @@ class Reconciler:
 
     async def _decide(self, key: str, endpoint: Endpoint | None, observed: Observed) -> tuple[Plan, Observed]:
         """Plan; read what the plan asks for; plan again."""
-        for _ in range(_ROUNDS):
-            decided = self._plan(key, endpoint, observed)
-            if decided.reads:
-                observed = await self._look_by_name(observed, decided.reads)
-            elif decided.needs_pods is not None:
-                observed = await self._look_at_pods(observed, decided.needs_pods)
-            else:
-                return decided, observed
-        raise RetryableError(
-            f"endpoint {key}: the plan keeps asking for reads ({decided.reads}); this is a bug"
-        )
+        return await decide(key, lambda present: self._plan(key, endpoint, present), observed, self._cluster)
 
     def _plan(self, key: str, endpoint: Endpoint | None, observed: Observed) -> Plan:
         if endpoint is not None:
@@ -165,29 +174,6 @@ class Reconciler:
             return plan_orphan(key, observed, self._now(), self._settings)
         return Plan()
 
-    async def _look_by_name(self, observed: Observed, refs: tuple[ObjectRef, ...]) -> Observed:
-        async def read(ref: ObjectRef) -> KubeObject | None:
-            return await self._cluster.get(ref.kind, ref.namespace, ref.name)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in refs}
-        except ExceptionGroup as errors:
-            # All reads are needed, so the first error decides; the others were cancelled.
-            raise errors.exceptions[0] from errors
-        objects = dict(observed.objects)
-        for ref, task in tasks.items():
-            found = task.result()
-            if found is None:
-                objects.pop(ref, None)
-            else:
-                objects[ref] = found
-        return replace(observed, objects=objects, fetched=observed.fetched | set(refs))
-
-    async def _look_at_pods(self, observed: Observed, deployment: ObjectRef) -> Observed:
-        pods = await self._cluster.list_pods(deployment.namespace, f"app={deployment.name}", limit=_POD_LIMIT)
-        return replace(observed, pods=tuple(pods))
-
     async def _execute(self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan) -> None:
         try:
             if decided.cleans_up:
@@ -195,7 +181,7 @@ class Reconciler:
             await self._executor.execute(key, decided)
         except TerminalError as error:
             situation = Situation(endpoint, observed, self._now(), self._settings)
-            self._reporter.report(endpoint, report.refusal(situation, str(error)))
+            self._reporter.report(endpoint, report.refusal(situation, str(error)), reason="refused")
             raise
 
     def _announce(self, key: str, before: Observed, decided: Plan) -> None:

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.ports import ClusterCache, ControllerObserver, Item, ResyncQueue, Table
 from gco_stream_reconciler.controller.reconciler import observe
+from gco_stream_reconciler.controller.settled import Settled, fingerprint
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.status import same_report
@@ -67,6 +68,7 @@ class Resync:
         self._wanted = asyncio.Event()
         self._failures = 0
         self._slice_ends = 0.0
+        self._settled = Settled()
 
     def request(self, reason: str) -> None:
         """Ask for a run. Never blocks; a request during a run causes another one after it."""
@@ -154,6 +156,8 @@ class Resync:
         # Only here is the scan known to be complete.
         for name in self._inventory.end_scan(seen):
             self._add(name, queued)
+        self._reporter.retain(self._inventory.still_there(seen))
+        self._settled.retain(seen)
         # A cache that was out of touch at the start may hold what is gone, and lack what is there.
         if not stale:
             await self._look_for_orphans(held - seen, queued)
@@ -186,11 +190,22 @@ class Resync:
             self._add(name, queued)
 
     def _look(self, item: Item, read_at: float) -> tuple[str, bool]:
+        name = item["endpoint_name"]["S"]
+        mark = fingerprint(item, self._cache.for_endpoint(name), self._inventory.rivals(name))
+        if self._settled.holds(name, mark) and not self._reporter.is_pending(name):
+            return name, False
+        stale = self._cache.stale(self._clock())
+        differs, timed = self._compare(item, read_at, stale=stale)
+        # Out of touch with the cluster, a plan leaves out what it would delete.
+        self._settled.note(name, mark, at_rest=not (differs or timed or stale))
+        return name, differs or timed
+
+    def _compare(self, item: Item, read_at: float, *, stale: bool) -> tuple[bool, bool]:
+        """Whether there is something to do or to say now, and whether time alone will bring something."""
         endpoint = decode_endpoint(item)
         for name in self._inventory.see(endpoint):
             self._queue.add_resync(name)
         endpoint = self._reporter.with_known_status(endpoint, read_at)
-        stale = self._cache.stale(self._clock())
         decided = plan(
             endpoint,
             observe(self._cache, endpoint.name, stale=stale),
@@ -198,16 +213,8 @@ class Resync:
             self._settings,
             self._inventory.rivals(endpoint.name),
         )
-        if (
-            decided.stages
-            or decided.reads
-            or decided.needs_pods is not None
-            or decided.requeue_after is not None
-            or decided.table_write is not None
-        ):
-            return endpoint.name, True
+        asks = decided.reads or decided.needs_pods is not None
+        does = decided.stages or decided.table_write is not None
         reported = endpoint.region_status.get(self._settings.region)
-        says_new = decided.status is not None and (
-            reported is None or not same_report(reported, decided.status)
-        )
-        return endpoint.name, says_new
+        says = decided.status is not None and (reported is None or not same_report(reported, decided.status))
+        return bool(asks or does or says), decided.requeue_after is not None

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -20,9 +20,12 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.errors import ConfigurationError, ReconcilerError, UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable, secrets_of
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
+from gco_stream_reconciler.kube.proxy import environment_proxy
 
 CONNECT_SECONDS = 5.0
 _RENEW_INTERVAL_SECONDS = 10.0
+# One watch event may be as large as etcd's largest request, 1.5 MiB.
+_READ_BUFFER_BYTES = 2**21
 Query = Mapping[str, str | int]
 
 
@@ -33,6 +36,28 @@ class _Connection:
     configuration: Any
     api: Any
     session: aiohttp.ClientSession
+    proxy: str | None
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        await self.session.close()
+        await self.api.close()
+
+
+class CallObserver(Protocol):
+    """Measurements."""
+
+    def called(self, verb: str, code: str, seconds: float) -> None:
+        """A request has ended: RBAC verb, HTTP status, `timeout` or `unreachable`. A cancelled one is not told."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """How far a request has come. status: of the answer's head, 0 before it."""
+
+    call: Call
+    began: float
+    status: int = 0
 
 
 class KubeClient:
@@ -49,11 +74,13 @@ class KubeClient:
         connections: int = 100,
         clock: Callable[[], float],
         log: FilteringBoundLogger,
+        observer: CallObserver | None = None,
     ) -> None:
         self._load = load
         self._connections = connections
         self._clock = clock
         self._log = log
+        self._observer = observer
         self._current: _Connection | None = None
         self._retired: list[_Connection] = []
         self._renewal: asyncio.Task[None] | None = None
@@ -70,7 +97,7 @@ class KubeClient:
             await asyncio.wait({self._renewal})
         current, self._current = self._current, None
         for connection in (*self._retired, *([current] if current else ())):
-            await connection.api.close()
+            await connection.close()
         self._retired.clear()
 
     @property
@@ -101,10 +128,10 @@ class KubeClient:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=min(CONNECT_SECONDS, timeout_seconds / 2), sock_read=timeout_seconds
         )
-        with _own_errors(call, timeout_seconds):
+        with self._measured(call) as exchange, _own_errors(call, timeout_seconds):
             async with (
                 asyncio.timeout(timeout_seconds),
-                self._answer(call, query, data, content_type, timeout) as response,
+                self._answer(exchange, query, data, content_type, timeout) as response,
             ):
                 answer = await response.read()
         return _object(call, answer)
@@ -121,9 +148,11 @@ class KubeClient:
         call = Call("GET", path, watch=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
         async with contextlib.AsyncExitStack() as stack:
-            with _own_errors(call, open_timeout_seconds):
+            with self._measured(call) as exchange, _own_errors(call, open_timeout_seconds):
                 async with asyncio.timeout(open_timeout_seconds):
-                    response = await stack.enter_async_context(self._answer(call, query, None, None, timeout))
+                    response = await stack.enter_async_context(
+                        self._answer(exchange, query, None, None, timeout)
+                    )
             yield b""
             with _own_errors(call, silence_seconds):
                 async for chunk in response.content.iter_any():
@@ -131,22 +160,38 @@ class KubeClient:
 
     # --- One exchange -------------------------------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def _measured(self, call: Call) -> Iterator[_Exchange]:
+        exchange = _Exchange(call, self._clock())
+        try:
+            yield exchange
+        except ReconcilerError as error:
+            self._told(exchange, _without_answer(error))
+            raise
+        self._told(exchange, None)
+
+    def _told(self, exchange: _Exchange, failure: str | None) -> None:
+        if self._observer is not None:
+            code = failure or str(exchange.status or "unreachable")
+            self._observer.called(exchange.call.verb, code, self._clock() - exchange.began)
+
     @contextlib.asynccontextmanager
     async def _answer(
         self,
-        call: Call,
+        exchange: _Exchange,
         query: Query | None,
         data: bytes | None,
         content_type: str | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's socket timeouts, not a deadline
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to one request if it is 2xx; else raises. Closed on exit, unless read to its end."""
-        connection = self._connected()
+        connection, call = self._connected(), exchange.call
         response = await self._send(connection, call, query, data, content_type, timeout)
         try:
             if response.status == HTTPStatus.UNAUTHORIZED and await self._renewed(connection):
                 response.close()
                 response = await self._send(self._connected(), call, query, data, content_type, timeout)
+            exchange.status = response.status
             if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 refusal = await response.read()
                 raise error_of(
@@ -180,7 +225,7 @@ class KubeClient:
             timeout=timeout,
             # A redirect would carry the request, and the token with it, to somewhere nobody configured.
             allow_redirects=False,
-            proxy=configuration.proxy,
+            proxy=connection.proxy,
             proxy_headers=configuration.proxy_headers,
             server_hostname=configuration.tls_server_name,
         )
@@ -203,7 +248,13 @@ class KubeClient:
             raise ConfigurationError(
                 f"certificates for {configuration.host} cannot be loaded: {error}"
             ) from error
-        return _Connection(configuration, api, api.rest_client.pool_manager)
+        pool = api.rest_client.pool_manager
+        # Its own session looks for proxies and .netrc at every request, in a thread: half the price of a small one.
+        session = aiohttp.ClientSession(
+            connector=pool.connector, connector_owner=False, read_bufsize=_READ_BUFFER_BYTES
+        )
+        proxy = configuration.proxy or environment_proxy(configuration.host)
+        return _Connection(configuration, api, session, proxy)
 
     async def _renewed(self, refused: _Connection) -> bool:
         """Whether other credentials than the refused ones are at hand now.
@@ -230,7 +281,7 @@ class KubeClient:
         # Calls in flight end on the session they began with; those of the session before it have had their time.
         outlived, self._retired = self._retired, [refused]
         for connection in outlived:
-            await connection.api.close()
+            await connection.close()
 
 
 async def _credentials(configuration: Any) -> dict[str, dict[str, str]]:
@@ -253,6 +304,13 @@ def _object(call: Call, answer: bytes) -> dict[str, Any]:
             f"{call}: the answer is not a Kubernetes object; check the API server's address"
         )
     return parsed
+
+
+def _without_answer(error: ReconcilerError) -> str | None:
+    """Why there was no whole answer; None where the API server's own refusal is the error."""
+    if error.__cause__ is None:
+        return None
+    return "timeout" if isinstance(error.__cause__, TimeoutError) else "unreachable"
 
 
 @contextlib.contextmanager

@@ -30,6 +30,11 @@ async def with_retries(call: Callable[[float], Awaitable[T]], *, timeout_seconds
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout_seconds
+    try:
+        # Nearly every call succeeds at once, and what retries has its price in set-up.
+        return await call(timeout_seconds)
+    except (UnavailableError, ThrottledError) as error:
+        failures: list[UnavailableError | ThrottledError] = [error]
 
     def wait(state: RetryCallState) -> float:
         jitter = random.uniform(0, min(_LONGEST_SECONDS, _FIRST_SECONDS * 2 ** (state.attempt_number - 1)))
@@ -47,5 +52,7 @@ async def with_retries(call: Callable[[float], Awaitable[T]], *, timeout_seconds
         reraise=True,
     ):
         with attempt:
+            if failures:
+                raise failures.pop()
             return await call(end - loop.time())
     raise AssertionError("tenacity ends by returning or raising")

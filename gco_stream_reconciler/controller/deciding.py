@@ -1,0 +1,56 @@
+"""Plans that ask for reads, with those reads made."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from gco_stream_reconciler.controller.ports import Cluster
+from gco_stream_reconciler.errors import RetryableError
+from gco_stream_reconciler.planning.actions import ObjectRef, Plan
+from gco_stream_reconciler.planning.observed import KubeObject, Observed
+
+_ROUNDS = 6
+_POD_LIMIT = 50
+
+
+async def decide(
+    key: str, make_plan: Callable[[Observed], Plan], observed: Observed, cluster: Cluster
+) -> tuple[Plan, Observed]:
+    """Plan; read what the plan asks for; plan again. Returns the plan and what it was made from.
+
+    Raises RetryableError, and whatever the cluster raises.
+    """
+    for _ in range(_ROUNDS):
+        decided = make_plan(observed)
+        if decided.reads:
+            observed = await _look_by_name(observed, decided.reads, cluster)
+        elif decided.needs_pods is not None:
+            observed = await _look_at_pods(observed, decided.needs_pods, cluster)
+        else:
+            return decided, observed
+    raise RetryableError(f"endpoint {key}: the plan keeps asking for reads ({decided.reads}); this is a bug")
+
+
+async def _look_by_name(observed: Observed, refs: tuple[ObjectRef, ...], cluster: Cluster) -> Observed:
+    async def read(ref: ObjectRef) -> KubeObject | None:
+        return await cluster.get(ref.kind, ref.namespace, ref.name)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in refs}
+    except ExceptionGroup as errors:
+        # All reads are needed, so the first error decides; the others were cancelled.
+        raise errors.exceptions[0] from errors
+    objects = dict(observed.objects)
+    for ref, task in tasks.items():
+        found = task.result()
+        if found is None:
+            objects.pop(ref, None)
+        else:
+            objects[ref] = found
+    return replace(observed, objects=objects, fetched=observed.fetched | set(refs))
+
+
+async def _look_at_pods(observed: Observed, deployment: ObjectRef, cluster: Cluster) -> Observed:
+    pods = await cluster.list_pods(deployment.namespace, f"app={deployment.name}", limit=_POD_LIMIT)
+    return replace(observed, pods=tuple(pods))

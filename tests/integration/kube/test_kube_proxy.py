@@ -1,0 +1,62 @@
+"""A proxy that the environment names is used, and only where it is meant."""
+
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+import structlog
+from aiohttp import web
+
+from gco_stream_reconciler.kube.client import KubeClient
+from gco_stream_reconciler.kube.configuration import fixed_configuration
+from gco_stream_reconciler.kube.proxy import environment_proxy
+
+VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[tuple[str, list[str]]]:
+    """A proxy that answers for every server, and what it was asked for."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(str(request.url))
+        return web.json_response({"kind": "Status", "metadata": {}})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
+    await runner.cleanup()
+
+
+async def asked_for(host: str) -> None:
+    clock = Random(0).random
+    async with KubeClient(fixed_configuration(host), clock=clock, log=structlog.get_logger()) as client:
+        await client.request("GET", "/api", timeout_seconds=5)
+
+
+async def test_requests_go_through_the_proxy_of_the_environment(
+    proxy: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, asked = proxy
+    monkeypatch.setenv("http_proxy", url)
+    await asked_for("http://api.cluster.test")
+    assert asked == ["http://api.cluster.test/api"]
+
+
+def test_a_host_that_is_exempt_is_reached_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.1,.eks.test")
+    assert environment_proxy("https://api.test") == "http://proxy.test:3128"
+    assert environment_proxy("https://10.0.0.1:443") is None
+    assert environment_proxy("https://abc.eks.test") is None
+    assert environment_proxy("http://api.test") is None
