@@ -77,3 +77,8 @@ MINUTES ?= 5
 
 chaos: $(TEST)/.made ## Kill, stop and suspend real processes for MINUTES=5, then compare table and cluster (ARGS="--seed 1")
 	$(TEST)/bin/python -m tests.chaos --minutes $(MINUTES) $(ARGS)
+
+.PHONY: docs
+
+docs: $(TEST)/.made ## Write docs/metrics.md anew, after a change of metrics
+	$(TEST)/bin/python -m docs.tools

@@ -314,6 +314,24 @@ class TelemetrySettings(_Group):
         validation_alias=_variable("HTTP_PORT"),
         description="probes and metrics; 0 = any free port",
     )
+    debug_port: int = Field(
+        default=8081,
+        ge=0,
+        le=65535,
+        validation_alias=_variable("DEBUG_PORT"),
+        description="operator's page and debug documents; 0 = any free port",
+    )
+    debug_address: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        validation_alias=_variable("DEBUG_ADDRESS"),
+        description="where the operator's page listens; it has no login, so leave it on loopback",
+    )
+    endpoint_metrics: bool = Field(
+        default=True,
+        validation_alias=_variable("ENDPOINT_METRICS"),
+        description="gauges with the endpoint's name as a label (two each, four with a canary); false leaves them out",
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from structlog.typing import FilteringBoundLogger
 
+from gco_stream_reconciler import __version__
+from gco_stream_reconciler.app.console_source import ControllerFacts, Surroundings
+from gco_stream_reconciler.app.endpoint_journal import EndpointJournal
 from gco_stream_reconciler.app.parts import Parts
 from gco_stream_reconciler.app.readiness import Readiness
 from gco_stream_reconciler.app.startup import Startup
@@ -21,6 +24,8 @@ from gco_stream_reconciler.app.term import Term
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.session import open_clients
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
+from gco_stream_reconciler.console.server import ConsoleServer
+from gco_stream_reconciler.console.views import About
 from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.informer.informers import Informers
 from gco_stream_reconciler.kube.client import KubeClient
@@ -34,7 +39,7 @@ from gco_stream_reconciler.manifests.names import TRACKED_KINDS
 from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.settings import MINIMUM_RESYNC_SECONDS, Settings
 from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter
-from gco_stream_reconciler.telemetry.health import Health
+from gco_stream_reconciler.telemetry.health import Health, TaskWatch
 from gco_stream_reconciler.telemetry.heartbeat import Heartbeat
 from gco_stream_reconciler.telemetry.http import ProbeServer
 from gco_stream_reconciler.telemetry.metrics import Metrics
@@ -65,11 +70,21 @@ class Application:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.metrics = Metrics(self.registry, clock=clock)
+        self.metrics = Metrics(
+            self.registry, clock=clock, endpoint_metrics=settings.telemetry.endpoint_metrics
+        )
         self.readiness = Readiness(clock)
         self._identity = f"gco-stream-reconciler/{socket.gethostname()}/{uuid.uuid4()}"
+        self._tasks = TaskWatch()
+        self._journal = EndpointJournal(settings.place.region, metrics=self.metrics, now=now)
+        self._facts = ControllerFacts(
+            self.readiness, self._journal, identity=self._identity, clock=clock, now=now
+        )
         self.http_port: int | None = None
+        self.debug_port: int | None = None
         self._stopping = asyncio.Event()
+        # Set once `_stopping` is and no term of ours is left that could end in order.
+        self._nothing_to_drain = asyncio.Event()
 
     def stop(self) -> None:
         """Begin the orderly end; returns at once."""
@@ -88,28 +103,52 @@ class Application:
     async def run(self) -> None:
         """Run until stopped. Raises FatalError where the work cannot be done."""
         heartbeat = Heartbeat(self._clock, self.metrics.loop_lag)
-        health = Health(alive=(heartbeat.check,), ready=(self.readiness.check,))
+        health = Health(alive=(heartbeat.check, self._tasks.check), ready=(self.readiness.check,))
         probes = ProbeServer(health=health, registry=self.registry, port=self.settings.telemetry.http_port)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(probes)
             self.http_port = probes.port
-            self._log.info("started", http_port=probes.port, namespaces=list(self.settings.place.namespaces))
+            console = await stack.enter_async_context(self._console())
+            self.debug_port = console.port
+            self._log.info(
+                "started",
+                http_port=probes.port,
+                debug_port=console.port,
+                namespaces=list(self.settings.place.namespaces),
+            )
             self._warn_of_short_resync()
-            await self._until_stopped(heartbeat)
+            await self._until_stopped(heartbeat, console)
         self._log.info("stopped")
 
-    async def _until_stopped(self, heartbeat: Heartbeat) -> None:
+    def _console(self) -> ConsoleServer:
+        place, telemetry = self.settings.place, self.settings.telemetry
+        return ConsoleServer(
+            source=self._facts,
+            about=About(place.cluster_name, place.region, place.table_name, __version__),
+            host=telemetry.debug_address,
+            port=telemetry.debug_port,
+            now=self._now,
+            log=self._log,
+        )
+
+    async def _until_stopped(self, heartbeat: Heartbeat, console: ConsoleServer | None = None) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                pulse = group.create_task(heartbeat.run(), name="heartbeat")
+                beside = [group.create_task(heartbeat.run(), name="heartbeat")]
+                if console is not None:
+                    beside.append(group.create_task(console.sample(), name="console-sampler"))
                 work = group.create_task(self._work(), name="work")
                 stopping = group.create_task(self._stopping.wait(), name="stopping")
-                await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-                if not work.done() and self.readiness.term is None:
-                    work.cancel()  # a follower, or a start that waits: there is nothing to drain
+                idle = group.create_task(self._nothing_to_drain.wait(), name="nothing-to-drain")
+                with self._tasks.watching(*beside):
+                    await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if self.readiness.term is None:
+                    self._nothing_to_drain.set()  # a follower, or a start that waits
+                await asyncio.wait((work, idle), return_when=asyncio.FIRST_COMPLETED)
+                work.cancel()
                 await asyncio.wait((work,))
-                pulse.cancel()
-                stopping.cancel()
+                for task in (*beside, stopping, idle):
+                    task.cancel()
         except* Exception as errors:
             raise first_error(errors) from errors
 
@@ -120,15 +159,24 @@ class Application:
                 term = Term(parts, plan_settings)
                 self.metrics.watch_queue(term.queue)
                 self.metrics.watch_queue(term.status_queue)
+                self.metrics.watch_stream(term.consumer.unpolled_seconds)
                 self.readiness.term = term
                 try:
                     await term.run(self._stopping)
+                except asyncio.CancelledError:
+                    # The lease was lost in the middle of the drain: it must not be stood for again.
+                    if self._stopping.is_set():
+                        self._nothing_to_drain.set()
+                    raise
                 finally:
                     self.readiness.term = None
+                    self.metrics.watch_stream(None)
+                    self._journal.end_term()
 
             async with asyncio.TaskGroup() as group:
                 informing = group.create_task(parts.informers.run(), name="informers")
-                await elector.run(lead)
+                with self._tasks.watching(informing):
+                    await elector.run(lead)
                 informing.cancel()
 
     @asynccontextmanager
@@ -143,8 +191,9 @@ class Application:
                 connections=connections,
                 clock=self._clock,
                 log=self._log,
+                observer=self.metrics.kubernetes,
             ) as client,
-            open_clients(place) as clients,
+            open_clients(place, observer=self.metrics.aws, clock=self._clock) as clients,
         ):
             table = EndpointTable(clients, place, random=self._random)
             streams = DynamoDbStreams(clients, place)
@@ -175,9 +224,14 @@ class Application:
                 now=self._now,
                 random=self._random,
                 log=self._log,
+                journal=self._journal,
+                tasks=self._tasks,
             )
             self.readiness.informers = parts.informers
-            yield parts, elector, PlanSettings(place.region, namespaces, table_id, self.settings.lifecycle)
+            self.metrics.watch_cache(parts.informers.objects_by_kind)
+            plan_settings = PlanSettings(place.region, namespaces, table_id, self.settings.lifecycle)
+            self._facts.surroundings = Surroundings(table, cluster, parts.informers, elector, plan_settings)
+            yield parts, elector, plan_settings
 
     def _informers(self, client: KubeClient, namespaces: tuple[str, ...]) -> Informers:
         seconds = self.settings.kubernetes.call_timeout_seconds

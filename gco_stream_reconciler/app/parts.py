@@ -1,23 +1,25 @@
 """What every replica has, leader or not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
+from gco_stream_reconciler.controller.ports import Journal, NullJournal
 from gco_stream_reconciler.informer.informers import Informers
 from gco_stream_reconciler.kube.events import EventRecorder
 from gco_stream_reconciler.kube.objects import KubeObjects
 from gco_stream_reconciler.settings import Settings
+from gco_stream_reconciler.telemetry.health import TaskWatch
 from gco_stream_reconciler.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """clock: monotonic seconds. now: epoch seconds."""
+    """clock: monotonic seconds. now: epoch seconds. tasks: those that must live while their work lasts."""
 
     settings: Settings
     table: EndpointTable
@@ -30,3 +32,5 @@ class Parts:
     now: Callable[[], float]
     random: Random
     log: FilteringBoundLogger
+    journal: Journal = field(default_factory=NullJournal)
+    tasks: TaskWatch = field(default_factory=TaskWatch)

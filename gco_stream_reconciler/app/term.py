@@ -12,6 +12,7 @@ from gco_stream_reconciler.controller.executor import Executor
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.item_writer import ItemWriter
 from gco_stream_reconciler.controller.reaction import ReactionClock
+from gco_stream_reconciler.controller.recent_reads import RecentReads
 from gco_stream_reconciler.controller.reconciler import Orphans, Reconciler
 from gco_stream_reconciler.controller.resync import Resync
 from gco_stream_reconciler.controller.status import StatusReporter
@@ -38,6 +39,7 @@ class Term:
         self._parts = parts
         self._drain_seconds = settings.controller.drain_seconds
         self._workers = settings.controller.workers
+        self._listed = False
         self.queue = self._queue("endpoints")
         self.status_queue = self._queue("status")
         self._reactions = ReactionClock(parts.metrics)
@@ -51,8 +53,10 @@ class Term:
             clock=clock,
             now=parts.now,
             log=parts.log,
+            journal=parts.journal,
         )
         self.inventory = Inventory(settings.place.region)
+        self._recent = RecentReads(clock)
         orphans = OrphanWatch()
         self._announcer = EventAnnouncer(parts.events, log=parts.log)
         self._reconciler = Reconciler(
@@ -60,10 +64,15 @@ class Term:
             cluster=parts.cluster,
             cache=parts.informers,
             executor=Executor(
-                cluster=parts.cluster, cache=parts.informers, observer=parts.metrics, log=parts.log
+                cluster=parts.cluster,
+                cache=parts.informers,
+                observer=parts.metrics,
+                log=parts.log,
+                journal=parts.journal,
             ),
             reporter=self.reporter,
             items=ItemWriter(parts.table, observer=parts.metrics, log=parts.log),
+            recent=self._recent,
             inventory=self.inventory,
             orphans=Orphans(
                 watch=orphans,
@@ -135,6 +144,7 @@ class Term:
         """A change record that matters; `written_at` is epoch seconds."""
         if written_at is not None:
             self._reactions.changed(key, written_at)
+        self._recent.drop(key)
         self.queue.add(key)
 
     def request_resync(self, reason: str) -> None:
@@ -148,7 +158,9 @@ class Term:
     # --- What the informers see ---------------------------------------------------------------------------------
 
     def observed(self, change: Change) -> None:
-        """An object was added, changed or deleted."""
+        """An object was added, changed or deleted. Before the resync looks at all of them nothing is missed."""
+        if not self._listed:
+            return
         for key in change.endpoint_keys():
             self.queue.add(key)
 
@@ -157,6 +169,7 @@ class Term:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set, then drain and return. A cancellation (the lease was lost) ends at once."""
         await self._parts.informers.wait_synced()
+        self._listed = True
         async with asyncio.TaskGroup() as group:
             intake = [group.create_task(self.consumer.run(), name="stream-consumer")]
             events = group.create_task(self._announcer.run(), name="events")
@@ -166,7 +179,8 @@ class Term:
             intake.append(group.create_task(self._resync.run(), name="resync"))
             workers = self._start(group, "worker", self._workers, self._worker)
             writers = self._start(group, "status-writer", _STATUS_WRITERS, self.reporter.write_forever)
-            await stopping.wait()
+            with self._parts.tasks.watching(*intake, events, *workers, *writers):
+                await stopping.wait()
             await self._drain(intake, workers, writers)
             events.cancel()
 
@@ -190,6 +204,7 @@ class Term:
             observer=self._parts.metrics,
             clock=self._parts.clock,
             log=self._parts.log,
+            journal=self._parts.journal,
         ).run()
 
     async def _drain(

@@ -71,6 +71,12 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "TrimmedDataAccessException": (TrimmedDataError, "changes were lost, read the whole table"),
 }
 _SERVER_ERROR = 500
+_NOT_FOUND = "ResourceNotFoundException"
+
+
+def is_known(code: str) -> bool:
+    """Whether this program knows the error code of AWS."""
+    return code in _MEANINGS or code == _NOT_FOUND
 
 
 @contextlib.contextmanager
@@ -103,7 +109,7 @@ def _of_response(
 ) -> ReconcilerError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
-    if code == "ResourceNotFoundException":
+    if code == _NOT_FOUND:
         return _not_found(missing, action, where)
     kind, remedy = _MEANINGS.get(code) or (_BROKEN if status >= _SERVER_ERROR or status == 0 else _OTHER)
     text = f"{action} on {where}: {code}: {response.get('Error', {}).get('Message', '')}"

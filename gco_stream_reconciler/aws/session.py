@@ -1,6 +1,7 @@
 """The clients: one for each service and Region that is used."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from aiobotocore.session import get_session
 from gco_stream_reconciler import __version__
 from gco_stream_reconciler.aws.answers import check_answer
 from gco_stream_reconciler.aws.errors import own_errors
+from gco_stream_reconciler.aws.measured import CallObserver, MeasuredClient
 from gco_stream_reconciler.settings import PlaceSettings
 
 _CONNECT_SECONDS = 3
@@ -28,7 +30,12 @@ class Clients:
 
 
 @asynccontextmanager
-async def open_clients(place: PlaceSettings) -> AsyncIterator[Clients]:
+async def open_clients(
+    place: PlaceSettings,
+    *,
+    observer: CallObserver | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[Clients]:
     """Open the clients and close them again. AWS_ENDPOINT_URL and its per-service forms are honoured by botocore.
 
     Raises ConfigurationError where credentials or Region cannot be found.
@@ -51,7 +58,7 @@ async def open_clients(place: PlaceSettings) -> AsyncIterator[Clients]:
                     session.create_client(service, region_name=region, config=config)
                 )
             opened.meta.events.register("before-parse", check_answer)
-            return opened
+            return opened if observer is None else MeasuredClient(opened, observer, clock)
 
         home = await client("dynamodb", place.home_region)
         same = place.home_region == place.read_region

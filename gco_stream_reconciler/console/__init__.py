@@ -20,7 +20,7 @@ Guarantees
 Not here
     * Where the facts come from. The console defines `views.ConsoleSource`; `app` satisfies it:
 
-        source = Facts(readiness, elector, informers, table, actions)       # app/facts.py, say
+        source = ControllerFacts(readiness, journal, …)                     # app/console_source.py
         console = ConsoleServer(
             source=source,
             about=About(cluster=place.cluster_name, region=place.region, table=place.table_name, version=__version__),
@@ -38,7 +38,8 @@ Not here
                     from a whole snapshot.
       queue()       `queue_view(term.queue.snapshot())`; WorkQueue's Snapshot fits as it is.
       endpoints()   a row for every endpoint that a resync's scan or a reconcile has seen, built from the decoded item
-                    and this Region's `RegionStatus`. The canary's weights are those of `RegionStatus.canary`.
+                    and this Region's `RegionStatus` (app/endpoint_journal.py). The canary's weights are those of
+                    `RegionStatus.canary`. What only the cache knows has a row too.
       endpoint()    reads the item (`Table.get`, which has its deadline), takes the objects from the cache, and runs the
                     pure `plan` on the two without executing it. `desired`, `observed` and `PlannedAction.manifest` take
                     the decoded Endpoint, raw objects and manifests as they are: they are redacted here.

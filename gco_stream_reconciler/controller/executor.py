@@ -5,7 +5,14 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, ControllerObserver
+from gco_stream_reconciler.controller.describing import is_drift
+from gco_stream_reconciler.controller.ports import (
+    Cluster,
+    ClusterCache,
+    ControllerObserver,
+    Journal,
+    NullJournal,
+)
 from gco_stream_reconciler.errors import ConflictError, ReconcilerError, TerminalError
 from gco_stream_reconciler.planning.actions import (
     AbsorbManagers,
@@ -45,11 +52,13 @@ class Executor:
         cache: ClusterCache,
         observer: ControllerObserver,
         log: FilteringBoundLogger,
+        journal: Journal | None = None,
     ) -> None:
         self._cluster = cluster
         self._cache = cache
         self._observer = observer
         self._log = log
+        self._journal: Journal = journal or NullJournal()
 
     async def execute(self, key: str, plan: Plan) -> None:
         """Run every stage; actions of one stage run side by side, and all of them end before the stage does.
@@ -71,6 +80,9 @@ class Executor:
             await self._run(key, action)
         except ReconcilerError as error:
             errors.append(error)
+            self._journal.acted(key, action, str(error))
+        else:
+            self._journal.acted(key, action, "")
 
     async def _run(self, key: str, action: Action) -> None:
         match action:
@@ -88,7 +100,7 @@ class Executor:
     async def _apply(self, key: str, action: Apply) -> None:
         answer = await self._cluster.apply(action.manifest, field_manager=FIELD_MANAGER, force=True)
         self._cache.write_through(answer)
-        self._observer.applied(action.ref.kind, _group(action.reasons))
+        self._observer.applied(action.ref.kind, "drift" if is_drift(action.reasons) else action.reasons[0])
         self._log.info(
             "object_applied", endpoint=key, object=str(action.ref), reasons=list(action.reasons[:8])
         )
@@ -150,7 +162,3 @@ def _incarnation(ref: ObjectRef, uid: str) -> dict[str, Any]:
         "kind": ref.kind,
         "metadata": {"name": ref.name, "namespace": ref.namespace, "uid": uid},
     }
-
-
-def _group(reasons: tuple[str, ...]) -> str:
-    return reasons[0] if reasons[0] in ("absent", "wanted state changed") else "drift"

@@ -44,9 +44,13 @@ class Inventory:
         """What is touched from now on is newer than the scan."""
         self._touched.clear()
 
+    def still_there(self, scanned: Collection[str]) -> frozenset[str]:
+        """Every name that may have an item at the end of a complete scan."""
+        return frozenset(scanned) | self._touched
+
     def end_scan(self, names: Collection[str]) -> frozenset[str]:
         """Forget what a complete scan did not show; returns the endpoints whose plan that may change."""
-        return self._neighbours.retain({*names, *self._touched})
+        return self._neighbours.retain(self.still_there(names))
 
     def unwanted_here(self, held: Collection[str]) -> frozenset[str]:
         """Of the endpoints with objects here, those whose items do not target this Region."""

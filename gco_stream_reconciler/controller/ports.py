@@ -1,9 +1,10 @@
 """What the controller needs of the world, as small Protocols. `app` passes in what satisfies them."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from gco_stream_reconciler.planning.actions import Notice
+from gco_stream_reconciler.endpoints.model import Endpoint, RegionStatus
+from gco_stream_reconciler.planning.actions import Action, Notice
 from gco_stream_reconciler.planning.observed import KubeObject
 
 Item = dict[str, Any]
@@ -136,6 +137,9 @@ class ControllerObserver(Protocol):
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended as `success`, `retry`, `terminal` or `bug`."""
 
+    def retried(self, error: str) -> None:
+        """A reconcile failed and comes again; `error` is the class name of the error."""
+
     def applied(self, kind: str, reason: str) -> None:
         """An object was applied because it was `absent`, its `wanted state changed`, or it had `drift`."""
 
@@ -162,3 +166,47 @@ class ControllerObserver(Protocol):
 
     def resynced(self, result: str, seconds: float, queued: int) -> None:
         """A resync ended as `success` or `failed`, having queued so many keys."""
+
+
+class Journal(Protocol):
+    """Takes what happens to each endpoint, for people to look at. Nothing here blocks or raises."""
+
+    def seen(self, endpoint: Endpoint) -> None:
+        """An item was read; its status of this Region is the newest that is known."""
+
+    def reported(self, endpoint: Endpoint, status: RegionStatus) -> None:
+        """This Region's status has changed, and is about to be written."""
+
+    def gone(self, name: str) -> None:
+        """The table has no such item."""
+
+    def retain(self, names: Collection[str]) -> None:
+        """A complete look at the table found these and no others."""
+
+    def acted(self, name: str, action: Action, error: str) -> None:
+        """An action was carried out; "" is success."""
+
+    def failed(self, name: str, error: str) -> None:
+        """A reconcile failed."""
+
+
+class NullJournal:
+    """Keeps nothing."""
+
+    def seen(self, endpoint: Endpoint) -> None:
+        """Nothing."""
+
+    def reported(self, endpoint: Endpoint, status: RegionStatus) -> None:
+        """Nothing."""
+
+    def gone(self, name: str) -> None:
+        """Nothing."""
+
+    def retain(self, names: Collection[str]) -> None:
+        """Nothing."""
+
+    def acted(self, name: str, action: Action, error: str) -> None:
+        """Nothing."""
+
+    def failed(self, name: str, error: str) -> None:
+        """Nothing."""

@@ -30,15 +30,22 @@ class ReactionClock:
             self._noticed[key] = min(noticed, self._noticed.get(key, noticed))
 
     def applied(self, endpoint: Endpoint, noticed: float | None, now: float) -> None:
-        """The cluster has been told. Only a change that came over the stream counts, not a resync's finding.
+        """The cluster has been told. Only a change that came over the stream counts, not a resync's finding."""
+        seconds = seconds_since_write(endpoint, noticed, now)
+        if seconds is not None:
+            self._observer.reacted(seconds)
 
-        The item's own `updated_at` is finer than the record's time; it is used where it falls into that second.
-        """
-        if noticed is None:
-            return
-        written = _instant(endpoint.updated_at)
-        began = written if written is not None and 0 <= written - noticed < 1 else noticed
-        self._observer.reacted(max(0.0, now - began))
+
+def seconds_since_write(endpoint: Endpoint, noticed: float | None, now: float) -> float | None:
+    """Since the write that a change record told of; None where none did.
+
+    The item's own `updated_at` is finer than the record's time; it is used where it falls into that second.
+    """
+    if noticed is None:
+        return None
+    written = _instant(endpoint.updated_at)
+    began = written if written is not None and 0 <= written - noticed < 1 else noticed
+    return max(0.0, now - began)
 
 
 def _instant(text: str | None) -> float | None:

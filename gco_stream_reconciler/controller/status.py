@@ -1,13 +1,19 @@
 """Reports what this Region says of an endpoint, beside the Kubernetes work and never in its way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from gco_stream_reconciler.controller.ports import ControllerObserver, Queue, Table
+from gco_stream_reconciler.controller.ports import (
+    ControllerObserver,
+    Journal,
+    NullJournal,
+    Queue,
+    Table,
+)
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
 from gco_stream_reconciler.endpoints.status import decode_region_status, encode_region_status, same_report
 from gco_stream_reconciler.errors import ConditionFailedError, ReconcilerError, RetryableError
@@ -54,6 +60,7 @@ class StatusReporter:
         clock: Callable[[], float],
         now: Callable[[], float],
         log: FilteringBoundLogger,
+        journal: Journal | None = None,
     ) -> None:
         self._table = table
         self._queue = queue
@@ -64,6 +71,7 @@ class StatusReporter:
         self._clock = clock
         self._now = now
         self._log = log
+        self._journal: Journal = journal or NullJournal()
         self._pending: dict[str, _Report] = {}
         self._written: dict[str, _Written] = {}
 
@@ -73,9 +81,10 @@ class StatusReporter:
         read_at: monotonic seconds at which the read of the item began.
         """
         known = self._newer_than(endpoint, read_at)
-        if known is None:
-            return endpoint
-        return replace(endpoint, region_status={**endpoint.region_status, self._region: known})
+        if known is not None:
+            endpoint = replace(endpoint, region_status={**endpoint.region_status, self._region: known})
+        self._journal.seen(endpoint)
+        return endpoint
 
     def _newer_than(self, endpoint: Endpoint, read_at: float) -> RegionStatus | None:
         # What was said of an item says nothing about one that was made again under its name.
@@ -89,10 +98,18 @@ class StatusReporter:
             return written.status if written.at >= read_at else None
         return written.status if read_at - written.at < REPLICA_LAG_SECONDS else None
 
-    def report(self, endpoint: Endpoint, status: RegionStatus) -> bool:
+    def report(
+        self,
+        endpoint: Endpoint,
+        status: RegionStatus,
+        *,
+        reason: str = "",
+        reaction_seconds: float | None = None,
+    ) -> bool:
         """Have a status written if it says something new; returns whether it does.
 
-        `endpoint` is as `with_known_status` gave it.
+        endpoint: as `with_known_status` gave it. reason and reaction_seconds (since the write in the table that the
+        status answers, None where it answers none): for the log.
         """
         before = endpoint.region_status.get(self._region)
         if before is not None and same_report(before, status):
@@ -104,14 +121,21 @@ class StatusReporter:
             new=status.state,
             replicas=f"{status.replicas_ready}/{status.replicas_desired}",
             exposure=status.exposure,
+            reason=reason,
+            reaction_seconds=None if reaction_seconds is None else round(reaction_seconds, 3),
             error=status.error,
             message=status.message,
         )
+        self._journal.reported(endpoint, status)
         self._pending[endpoint.name] = _Report(
             status, endpoint.created_at, endpoint.desired_state, endpoint.region_status_is_map
         )
         self._queue.add(endpoint.name)
         return True
+
+    def is_pending(self, name: str) -> bool:
+        """Whether something is about to be said of an endpoint."""
+        return name in self._pending
 
     def is_ours(self, name: str, raw: Any) -> bool:
         """Whether a status found in a change record is what we last wrote (or are about to write)."""
@@ -124,6 +148,13 @@ class StatusReporter:
         """The table has no such item any more."""
         self._pending.pop(name, None)
         self._written.pop(name, None)
+        self._journal.gone(name)
+
+    def retain(self, names: Collection[str]) -> None:
+        """A complete scan found these items and no others: what nobody told us to forget goes too."""
+        for name in self._written.keys() - set(names):
+            del self._written[name]
+        self._journal.retain(names)
 
     async def write_forever(self) -> None:
         """One writer. Several may run side by side; the queue keeps them off each other's names."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from gco_stream_reconciler.controller.ports import ControllerObserver, Queue
+from gco_stream_reconciler.controller.ports import ControllerObserver, Journal, NullJournal, Queue
 from gco_stream_reconciler.controller.reconciler import Reconciler
 from gco_stream_reconciler.errors import ReconcilerError, RetryableError
 
@@ -20,12 +20,14 @@ class Worker:
         observer: ControllerObserver,
         clock: Callable[[], float],
         log: FilteringBoundLogger,
+        journal: Journal | None = None,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._observer = observer
         self._clock = clock
         self._log = log
+        self._journal: Journal = journal or NullJournal()
 
     async def run(self) -> None:
         """Work until the queue is shut down (its `get` then raises) or the task is cancelled."""
@@ -44,8 +46,11 @@ class Worker:
             self._back_off(key, error, began)
         except Exception as error:  # noqa: BLE001 - a bug in one endpoint's path must not stop the others
             self._log.exception("reconcile_failed_by_a_bug", endpoint=key)
-            self._queue.retry(key, error=f"{type(error).__name__}: {error}", terminal=True)
+            said = f"{type(error).__name__}: {error}"
+            self._queue.retry(key, error=said, terminal=True)
             self._observer.reconciled("bug", self._clock() - began)
+            self._observer.retried("bug")
+            self._journal.failed(key, said)
         else:
             self._queue.forget(key)
             if look_again_after is not None:
@@ -61,6 +66,8 @@ class Worker:
             retry_after_seconds=error.retry_after_seconds if isinstance(error, RetryableError) else None,
         )
         self._observer.reconciled("retry" if retryable else "terminal", self._clock() - began)
+        self._observer.retried(type(error).__name__)
+        self._journal.failed(key, str(error))
         self._log.warning(
             "reconcile_failed",
             endpoint=key,

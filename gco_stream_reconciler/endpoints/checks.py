@@ -22,6 +22,8 @@ _IMAGE = re.compile(
 )
 _QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(m|u|n|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()+,;=:@%/-]*")
+# What the API server refuses in a path of an Ingress.
+_ODD_PATH = re.compile(r"//|/\.{1,2}(/|$)|%2[fF]")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.=+@/-]*)?")
 _MODEL_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=+@:/-]*")
 _FILE_PATH = re.compile(r"/[A-Za-z0-9_.=+@/-]*")
@@ -135,10 +137,10 @@ def ingress_path(value: Any) -> str:
         not isinstance(value, str)
         or _URL_PATH.fullmatch(value) is None
         or not value.strip("/")
-        or "//" in value
+        or _ODD_PATH.search(value) is not None
     ):
         raise RefusedError(
-            "must begin with /, not be / alone, and hold no wildcard, blank or control character"
+            "must begin with /, not be / alone, and hold no wildcard, blank, control character, //, /./, /../ or %2F"
         )
     return value
 

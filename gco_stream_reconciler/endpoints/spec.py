@@ -27,7 +27,8 @@ _DEFAULT_METRIC = AutoscalingMetric("cpu", 70)
 def decode_spec(raw: Any, reading: Reading) -> EndpointSpec | None:
     """The spec, or None after noting every problem of it. `raw` is plain Python, None where the item has none."""
     if not isinstance(raw, dict):
-        reading.refuse("spec", raw, "is required" if raw is None else "must be a map")
+        # Whatever else it is may hold the environment, whose values are secrets: it is not shown.
+        reading.refuse("spec", None, "is required" if raw is None else "must be a map")
         return None
     before = len(reading.problems)
     unknown = sorted(set(raw) - _KNOWN)
@@ -51,7 +52,7 @@ def _read(raw: Mapping[str, Any], reading: Reading) -> EndpointSpec:
         gpu_count=take("gpu_count", checks.whole_number(0, 1000), 1),
         gpu_type=take("gpu_type", checks.label_value) or None,
         health_check_path=take("health_check_path", checks.health_path, "/health"),
-        env=_environment(take("env", checks.a_map, {}), reading),
+        env=_environment(raw.get("env"), reading),
         resource_requests=_quantities(resources, "requests", reading),
         resource_limits=_quantities(resources, "limits", reading),
         command=take("command", checks.strings, ()),
@@ -68,14 +69,19 @@ def _read(raw: Mapping[str, Any], reading: Reading) -> EndpointSpec:
     )
 
 
-def _environment(raw: Mapping[str, Any], reading: Reading) -> dict[str, str]:
-    found = {}
-    for key, value in sorted(raw.items()):
+def _environment(raw: Any, reading: Reading) -> dict[str, str]:
+    """The environment. Values are secrets, and so may be what stands in a name's place: neither is shown."""
+    found: dict[str, str] = {}
+    if raw is not None and not isinstance(raw, dict):
+        reading.refuse("spec.env", None, "must be a map")
+        return found
+    for number, (key, value) in enumerate(sorted((raw or {}).items()), 1):
+        shown = f"name {number}"
         try:
-            found[checks.env_name(key)] = checks.scalar_text(value)
+            shown = checks.env_name(key)
+            found[key] = checks.scalar_text(value)
         except RefusedError as refusal:
-            # The value is a secret, so it is not shown.
-            reading.refuse(f"spec.env[{ascii(key)[1:-1]}]", None, str(refusal))
+            reading.refuse(f"spec.env[{shown}]", None, str(refusal))
     return found
 
 

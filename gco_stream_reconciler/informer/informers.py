@@ -126,6 +126,13 @@ class Informers:
             for reflector in self._reflectors.values()
         ]
 
+    def objects_by_kind(self) -> dict[str, int]:
+        """How many objects the caches hold, of all namespaces."""
+        counts: dict[str, int] = {}
+        for (kind, _), reflector in self._reflectors.items():
+            counts[kind] = counts.get(kind, 0) + len(reflector.cache)
+        return counts
+
     # --- Our own writes ---------------------------------------------------------------------------------------
 
     def write_through(self, obj: dict[str, Any]) -> None:

@@ -315,15 +315,16 @@ class Reflector:
         self.last_error = _describe(error)
         self._observer.failed(self.kind, self.namespace, type(error).__name__)
         remedy = _remedy(error, self.kind, self.namespace)
-        level = "error" if remedy else "warning"
         expected = isinstance(error, ReconcilerError | TimeoutError)
-        getattr(self._log, level)(
-            f"{doing}_failed",
+        level = self._log.error if remedy else self._log.warning
+        level(
+            "informer_failed",
+            doing=doing,
             error=self.last_error,
             failures=self._failures,
             retry_in_seconds=round(pause, 1),
-            **({"remedy": remedy} if remedy else {}),
-            **({} if expected else {"exc_info": error}),
+            remedy=remedy or None,
+            exc_info=None if expected else error,
         )
         return Pausing(pause, then)
 

@@ -43,13 +43,24 @@ class Call:
     @property
     def permission(self) -> str:
         """The RBAC rule this call needs, e.g. `patch deployments in namespace gco-inference`."""
+        namespace, plural, _ = self._place
+        return f"{self.verb} {plural} in namespace {namespace}" if plural else f"{self.verb} {self.path}"
+
+    @property
+    def verb(self) -> str:
+        """The verb as RBAC names it."""
+        _, plural, name = self._place
+        return _VERBS.get(self.method) or (
+            "watch" if self.watch else "list" if plural and not name else "get"
+        )
+
+    @property
+    def _place(self) -> tuple[str, str, str]:
+        """Namespace, resource and the object's name, each "" where the path has none."""
         _, _, tail = self.path.partition("/namespaces/")
         namespace, _, rest = tail.partition("/")
         plural, _, name = rest.partition("/")
-        verb = _VERBS.get(self.method) or (
-            "watch" if self.watch else "list" if plural and not name else "get"
-        )
-        return f"{verb} {plural} in namespace {namespace}" if plural else f"{verb} {self.path}"
+        return namespace, plural, name
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

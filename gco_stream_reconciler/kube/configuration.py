@@ -85,5 +85,13 @@ async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
 
 
 def _existing(paths: str) -> list[str]:
-    files = (Path(path).expanduser() for path in paths.split(os.pathsep) if path)
-    return [str(file) for file in files if file.is_file()]
+    files = (_at_home(Path(path)) for path in paths.split(os.pathsep) if path)
+    return [str(file) for file in files if file is not None and file.is_file()]
+
+
+def _at_home(path: Path) -> Path | None:
+    """The path with its `~` resolved; None for a user who has no home."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return None

@@ -16,6 +16,7 @@ from gco_stream_reconciler.stream.context import StreamContext
 from gco_stream_reconciler.stream.ports import ChangeSink, StreamObserver
 from gco_stream_reconciler.stream.reader import Progress
 from gco_stream_reconciler.stream.session import StreamSession
+from gco_stream_reconciler.stream.shards import ShardState
 
 _SLOWEST_RESTART_SECONDS = 10.0
 _ENABLING_PAUSE_SECONDS = 1.0
@@ -79,6 +80,15 @@ class StreamConsumer:
     def progress(self) -> list[Progress]:
         """Every shard that is being read."""
         return self._session.progress() if self._session else []
+
+    @property
+    def arn(self) -> str:
+        """The stream that is being read, "" before the first is found."""
+        return self._session.arn if self._session else ""
+
+    def shards(self) -> list[ShardState]:
+        """Every known shard of that stream."""
+        return self._session.shards() if self._session else []
 
     def unpolled_seconds(self) -> float:
         """How long the shard that has waited longest has not been read; since the start where none is read yet."""

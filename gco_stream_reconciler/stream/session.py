@@ -7,7 +7,7 @@ from gco_stream_reconciler.errors import ReconcilerError
 from gco_stream_reconciler.stream.adapter import ShardListing
 from gco_stream_reconciler.stream.context import StreamContext
 from gco_stream_reconciler.stream.reader import Ending, Progress, ShardReader
-from gco_stream_reconciler.stream.shards import Lineage, Phase
+from gco_stream_reconciler.stream.shards import Lineage, Phase, ShardState
 
 # Children are asked for one parent at a time while few shards end; else one listing is fewer calls (limit: 10/s).
 _MOST_SINGLE_QUESTIONS = 2
@@ -23,7 +23,7 @@ class StreamSession:
     """
 
     def __init__(self, arn: str, context: StreamContext) -> None:
-        self._arn = arn
+        self.arn = arn
         self._context = context
         self._lineage = Lineage()
         self._readers: dict[str, ShardReader] = {}
@@ -40,6 +40,10 @@ class StreamSession:
         """Every shard that is being read."""
         return [reader.progress for reader in self._readers.values()]
 
+    def shards(self) -> list[ShardState]:
+        """Every known shard."""
+        return list(self._lineage.shards.values())
+
     async def run(self, *, started: Callable[[], None]) -> None:
         """Run the session; returns when the stream has ended. `started` is called when its start is complete.
 
@@ -47,7 +51,7 @@ class StreamSession:
         may the resync scan the table, while the readers run. A leaf that cannot be bound in time holds nothing up;
         when it is bound, another resync is asked for.
         """
-        listing = await self._context.adapter.list_shards(self._arn)
+        listing = await self._context.adapter.list_shards(self.arn)
         async with asyncio.TaskGroup() as group:
             self._unbound.update(self._lineage.begin(listing))
             for shard_id in tuple(self._unbound):
@@ -73,7 +77,7 @@ class StreamSession:
     async def _listed(self) -> ShardListing:
         while True:
             try:
-                return await self._context.adapter.list_shards(self._arn)
+                return await self._context.adapter.list_shards(self.arn)
             except ReconcilerError as error:
                 self._failed("shards_not_listed", error)
                 await asyncio.sleep(self._context.random.uniform(0.1, 1.0))
@@ -90,7 +94,7 @@ class StreamSession:
         reader = ShardReader(
             shard_id,
             self._lineage.shards[shard_id].start,
-            arn=self._arn,
+            arn=self.arn,
             context=self._context,
         )
         self._readers[shard_id] = reader
@@ -166,19 +170,19 @@ class StreamSession:
 
     async def _ask_for_children(self, parents: list[str]) -> None:
         if len(parents) > _MOST_SINGLE_QUESTIONS:
-            self._merge(await self._context.adapter.list_shards(self._arn))
+            self._merge(await self._context.adapter.list_shards(self.arn))
             return
         for parent in parents:
-            self._lineage.add(await self._context.adapter.list_children(self._arn, parent))
+            self._lineage.add(await self._context.adapter.list_children(self.arn, parent))
 
     async def _audit(self, group: asyncio.TaskGroup) -> bool:
         """Look at which stream the table has, then list all shards; True when this stream has ended."""
         # The table first: an old stream's shards may not be listable any more.
         present = await self._context.adapter.describe()
-        if present.arn != self._arn:
-            self._context.log.warning("stream_replaced", old=self._arn, new=present.arn)
+        if present.arn != self.arn:
+            self._context.log.warning("stream_replaced", old=self.arn, new=present.arn)
             return True
-        self._merge(await self._context.adapter.list_shards(self._arn))
+        self._merge(await self._context.adapter.list_shards(self.arn))
         self._take_back_what_is_listed()
         self._start_readers(group)
         return present.status == "DISABLED" and not self._readers

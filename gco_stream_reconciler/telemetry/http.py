@@ -11,6 +11,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from gco_stream_reconciler.errors import ConfigurationError
 from gco_stream_reconciler.telemetry.health import Check, Health, reasons
 
+# A client that reads slowly must not hold up the end of the process.
+_SHUTDOWN_SECONDS = 1.0
+
 
 class ProbeServer:
     """`/healthz`, `/readyz` and `/metrics`; everything else is 404. Use as an async context manager.
@@ -34,7 +37,7 @@ class ProbeServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
 
     async def __aenter__(self) -> Self:
         """Listen. Raises ConfigurationError where the port is taken."""

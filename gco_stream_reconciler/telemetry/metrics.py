@@ -1,26 +1,26 @@
 """Prometheus metrics. Each part's observer Protocol is satisfied here, by structure.
 
 The workqueue's names are client-go's (k8s.io/component-base/metrics/prometheus/workqueue), so that existing dashboards
-work.
+work. docs/metrics.md is made from these definitions (`make docs`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry
 
 from gco_stream_reconciler import __version__
+from gco_stream_reconciler.telemetry.call_metrics import aws_calls, kubernetes_calls
+from gco_stream_reconciler.telemetry.controller_metrics import ControllerMetrics
+from gco_stream_reconciler.telemetry.endpoint_gauges import EndpointGauges
+from gco_stream_reconciler.telemetry.instruments import Definition, Instruments
 from gco_stream_reconciler.telemetry.observers import (
     InformerMetrics,
     LeadershipMetrics,
     QueueMetrics,
     StreamMetrics,
 )
-
-_FAST = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+from gco_stream_reconciler.telemetry.scrape import Reading, ScrapedGauge, ScrapedGauges
 
 
 class QueueView(Protocol):
@@ -44,81 +44,51 @@ class QueueView(Protocol):
         """Waiting keys of each lane."""
 
 
-class Metrics:
-    """Every metric of the process, in one registry that is passed in. Satisfies the controller's observer."""
+class Metrics(ControllerMetrics):
+    """Every metric of the process, in one registry that is passed in. Satisfies the controller's observer.
 
-    def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float]) -> None:
+    `clock` is monotonic seconds. `endpoint_metrics` False leaves out the gauges that have endpoints' names.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        clock: Callable[[], float],
+        endpoint_metrics: bool = True,
+    ) -> None:
         self.registry = registry
+        make = Instruments(registry)
+        self._instruments = make
+        self._clock = clock
         self._queues: dict[str, QueueView] = {}
-        registry.register(_QueueCollector(self._queues, clock))
-        Info("gco_build", "Version of the controller", registry=registry).info({"version": __version__})
-        self._added = Counter("workqueue_adds", "Keys that became dirty", ["name"], registry=registry)
-        self._waited = Histogram(
-            "workqueue_queue_duration_seconds",
-            "Time a key waited",
-            ["name"],
-            registry=registry,
-            buckets=_FAST,
-        )
-        self._worked = Histogram(
-            "workqueue_work_duration_seconds", "Time a key took", ["name"], registry=registry, buckets=_FAST
-        )
-        self._retried = Counter(
-            "workqueue_retries", "Keys that failed and come again", ["name"], registry=registry
-        )
-        self._reaction = Histogram(
-            "gco_reaction_seconds",
-            "From a write in the table to the end of the applies that it caused",
-            registry=registry,
-            buckets=_FAST,
-        )
-        self._reconciles = Histogram(
-            "gco_reconcile_duration_seconds",
-            "Reconciles by result",
-            ["result"],
-            registry=registry,
-            buckets=_FAST,
-        )
-        self._applied = Counter(
-            "gco_objects_applied",
-            "Objects applied, by kind and reason",
-            ["kind", "reason"],
-            registry=registry,
-        )
-        self._deleted = Counter(
-            "gco_objects_deleted", "Objects deleted, by kind", ["kind"], registry=registry
-        )
-        self._watchdog = Counter(
-            "gco_watchdog_removals", "Ingresses that the watchdog has taken away", registry=registry
-        )
-        self._items = Counter(
-            "gco_item_writes", "Promotions and purges by result", ["write", "result"], registry=registry
-        )
-        self._orphans = Gauge(
-            "gco_orphans", "Endpoints with objects of ours and without an item", registry=registry
-        )
-        self._refused = Counter(
-            "gco_cleanups_refused", "Clean-ups that the limit has refused", registry=registry
-        )
-        self._status = Counter("gco_status_writes", "Status writes by result", ["result"], registry=registry)
-        self._resyncs = Histogram(
-            "gco_resync_duration_seconds",
-            "Full resyncs by result",
-            ["result"],
-            registry=registry,
-            buckets=_FAST,
-        )
-        self._resync_queued = Counter(
-            "gco_resync_queued", "Keys that resyncs found different", registry=registry
-        )
-        self._loop_lag = Gauge(
-            "gco_event_loop_lag_seconds", "How late the last timer fired", registry=registry
-        )
-        self.stream = StreamMetrics(registry)
-        self.informer = InformerMetrics(registry)
-        self.leadership = LeadershipMetrics(registry)
+        self._poll_age: Callable[[], float] | None = None
+        self._cached: Callable[[], Mapping[str, int]] | None = None
+        make.info("gco_build", "Version of the controller", version=__version__)
+        super().__init__(make)
+        self._added = make.counter("workqueue_adds", "Keys that became dirty", ["name"])
+        self._waited = make.histogram("workqueue_queue_duration_seconds", "Time a key waited", ["name"])
+        self._worked = make.histogram("workqueue_work_duration_seconds", "Time a key took", ["name"])
+        self._failed = make.counter("workqueue_retries", "Keys that failed and come again", ["name"])
+        self._loop_lag = make.gauge("gco_event_loop_lag_seconds", "How late the last timer fired")
+        self.stream = StreamMetrics(make)
+        self.informer = InformerMetrics(make)
+        self.leadership = LeadershipMetrics(make)
+        self.kubernetes = kubernetes_calls(make)
+        self.aws = aws_calls(make)
+        self.endpoints = EndpointGauges(clock)
+        ScrapedGauges(make, (*self._of_queues(), *self._of_stream_and_cache(), *self._of_endpoints()))
+        if endpoint_metrics:
+            ScrapedGauges(make, self._of_each_endpoint())
 
-    # --- Queues -------------------------------------------------------------------------------------------------
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """What each metric is, by name."""
+        return tuple(sorted(self._instruments.definitions))
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop's pulse."""
+        self._loop_lag.set(seconds)
 
     def queue(self, name: str) -> QueueMetrics:
         """The observer of a queue."""
@@ -126,89 +96,80 @@ class Metrics:
             added=self._added.labels(name),
             waited=self._waited.labels(name),
             worked=self._worked.labels(name),
-            retried=self._retried.labels(name),
+            retried=self._failed.labels(name),
         )
+
+    # --- Read at scrape time --------------------------------------------------------------------------------------
 
     def watch_queue(self, queue: QueueView) -> None:
         """Read this queue at every scrape, instead of an earlier one of its name."""
         self._queues[queue.name] = queue
 
-    # --- Controller ---------------------------------------------------------------------------------------------
+    def watch_stream(self, poll_age: Callable[[], float] | None) -> None:
+        """Read the age of the last successful poll from here at every scrape; None while nobody polls."""
+        self._poll_age = poll_age
 
-    def reconciled(self, result: str, seconds: float) -> None:
-        """One reconcile ended."""
-        self._reconciles.labels(result).observe(seconds)
+    def watch_cache(self, objects_by_kind: Callable[[], Mapping[str, int]]) -> None:
+        """Read the cache's size from here at every scrape."""
+        self._cached = objects_by_kind
 
-    def applied(self, kind: str, reason: str) -> None:
-        """An object was applied."""
-        self._applied.labels(kind, reason).inc()
+    def _of_queues(self) -> tuple[ScrapedGauge, ...]:
+        def of_each(read: Callable[[QueueView], float]) -> Callable[[], Iterable[Reading]]:
+            return lambda: [((queue.name,), read(queue)) for queue in self._queues.values()]
 
-    def deleted(self, kind: str) -> None:
-        """An object was deleted."""
-        self._deleted.labels(kind).inc()
-
-    def reacted(self, seconds: float) -> None:
-        """A change in the table has reached the cluster."""
-        self._reaction.observe(seconds)
-
-    def watchdog_removed(self) -> None:
-        """The watchdog has taken an Ingress away."""
-        self._watchdog.inc()
-
-    def item_written(self, write: str, result: str) -> None:
-        """A promotion or purge ended."""
-        self._items.labels(write, result).inc()
-
-    def orphans_seen(self, candidates: int) -> None:
-        """A complete look at table and cluster ended."""
-        self._orphans.set(candidates)
-
-    def cleanup_refused(self) -> None:
-        """The limit on clean-ups has refused one."""
-        self._refused.inc()
-
-    def status_written(self, result: str) -> None:
-        """A status write ended."""
-        self._status.labels(result).inc()
-
-    def resynced(self, result: str, seconds: float, queued: int) -> None:
-        """A resync ended."""
-        self._resyncs.labels(result).observe(seconds)
-        self._resync_queued.inc(queued)
-
-    def loop_lag(self, seconds: float) -> None:
-        """The event loop's pulse."""
-        self._loop_lag.set(seconds)
-
-
-class _QueueCollector(Collector):
-    """Reads queues when a scrape comes, so that the hot path keeps no gauge."""
-
-    def __init__(self, queues: dict[str, QueueView], clock: Callable[[], float]) -> None:
-        self._queues = queues
-        self._clock = clock
-
-    def collect(self) -> Iterable[Metric]:
-        now = self._clock()
-        readings: tuple[tuple[str, str, Callable[[QueueView], float]], ...] = (
-            ("workqueue_depth", "Waiting keys", lambda queue: queue.depth()),
-            ("workqueue_unfinished_work_seconds", "Time spent so far on keys in process",
-             lambda queue: queue.unfinished_work_seconds(now)),
-            ("workqueue_longest_running_processor_seconds", "Time spent so far on the longest running key",
-             lambda queue: queue.longest_running_seconds(now)),
-            ("workqueue_oldest_waiting_seconds", "Age of the oldest waiting key", lambda queue: queue.oldest_age(now)),
+        name, now = ("name",), self._clock
+        return (
+            ScrapedGauge("workqueue_depth", "Waiting keys", name, of_each(lambda queue: queue.depth())),
+            ScrapedGauge("workqueue_unfinished_work_seconds", "Time spent so far on keys in process", name,
+                         of_each(lambda queue: queue.unfinished_work_seconds(now()))),
+            ScrapedGauge("workqueue_longest_running_processor_seconds", "Time spent so far on the longest running key",
+                         name, of_each(lambda queue: queue.longest_running_seconds(now()))),
+            ScrapedGauge("workqueue_oldest_waiting_seconds", "Age of the oldest waiting key", name,
+                         of_each(lambda queue: queue.oldest_age(now()))),
+            ScrapedGauge("workqueue_lane_depth", "Waiting keys by lane", ("name", "lane"), self._lanes),
         )  # fmt: skip
-        for name, text, read in readings:
-            family = GaugeMetricFamily(name, text, labels=["name"])
-            for queue in self._queues.values():
-                family.add_metric([queue.name], read(queue))
-            yield family
-        lanes = GaugeMetricFamily("workqueue_lane_depth", "Waiting keys by lane", labels=["name", "lane"])
+
+    def _lanes(self) -> Iterable[Reading]:
         for queue in self._queues.values():
             for lane, depth in queue.depth_by_lane().items():
-                lanes.add_metric([queue.name, str(getattr(lane, "name", lane)).lower()], depth)
-        yield lanes
+                yield (queue.name, str(getattr(lane, "name", lane)).lower()), depth
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: the families are known only at scrape time."""
-        return ()
+    def _of_stream_and_cache(self) -> tuple[ScrapedGauge, ...]:
+        return (
+            ScrapedGauge(
+                "gco_stream_last_poll_age_seconds",
+                "Since the last successful read of the shard that has waited longest; only on the leader",
+                (),
+                lambda: [((), self._poll_age())] if self._poll_age else (),
+            ),
+            ScrapedGauge(
+                "gco_cache_objects",
+                "Objects in the cache, by kind",
+                ("kind",),
+                lambda: [
+                    ((kind,), count) for kind, count in (self._cached() if self._cached else {}).items()
+                ],
+            ),
+        )
+
+    def _of_endpoints(self) -> tuple[ScrapedGauge, ...]:
+        return (
+            ScrapedGauge(
+                "gco_endpoints",
+                "Endpoints of this Region by reported state and exposure; only on the leader",
+                ("state", "exposure"),
+                self.endpoints.counts,
+            ),
+        )
+
+    def _of_each_endpoint(self) -> tuple[ScrapedGauge, ...]:
+        of, name = self.endpoints, ("endpoint",)
+        return (
+            ScrapedGauge("gco_endpoint_exposure", "1 for the present exposure", (*name, "exposure"), of.exposures),
+            ScrapedGauge("gco_endpoint_zero_ready_seconds", "Time without a ready replica although some are wanted; "
+                         "0 while one is ready", name, of.zero_ready_seconds),
+            ScrapedGauge("gco_endpoint_canary_weight_wanted", "The canary's percent of the traffic in the item", name,
+                         of.weights_wanted),
+            ScrapedGauge("gco_endpoint_canary_weight_applied", "The canary's percent of the traffic in the Ingress",
+                         name, of.weights_applied),
+        )  # fmt: skip

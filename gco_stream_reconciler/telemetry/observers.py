@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from gco_stream_reconciler.telemetry.instruments import Instruments
 
 
 class _Counts(Protocol):
@@ -30,23 +30,19 @@ class QueueMetrics:
 class InformerMetrics:
     """List+watch."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, make: Instruments) -> None:
         labels = ["kind"]
-        self._lists = Histogram("gco_informer_list_seconds", "Complete listings", labels, registry=registry)
-        self._objects = Gauge(
-            "gco_informer_listed_objects", "Objects of the last listing", labels, registry=registry
+        self._lists = make.histogram("gco_informer_list_seconds", "Complete listings", labels)
+        self._objects = make.gauge(
+            "gco_informer_listed_objects", "Objects of the last listing of one namespace", labels
         )
-        self._ended = Counter(
+        self._ended = make.counter(
             "gco_informer_watches_ended",
-            "Watches that ended, by reason",
+            "Watches that ended and were begun again, by reason; one that the server ends in order is `ended`",
             [*labels, "reason"],
-            registry=registry,
         )
-        self._failed = Counter(
-            "gco_informer_failures",
-            "Lists and watches that failed, by error",
-            [*labels, "error"],
-            registry=registry,
+        self._failed = make.counter(
+            "gco_informer_failures", "Lists and watches that failed, by error", [*labels, "error"]
         )
 
     def listed(self, kind: str, namespace: str, objects: int, seconds: float) -> None:  # noqa: ARG002 - one series a kind
@@ -66,11 +62,11 @@ class InformerMetrics:
 class LeadershipMetrics:
     """Leader election."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._leading = Gauge("gco_leader", "1 while this replica leads", registry=registry)
-        self._renewals = Histogram("gco_lease_renewal_seconds", "Renewals of the lease", registry=registry)
-        self._failed = Counter(
-            "gco_lease_failures", "Lease calls that failed", ["operation"], registry=registry
+    def __init__(self, make: Instruments) -> None:
+        self._leading = make.gauge("gco_leader", "1 while this replica leads")
+        self._renewals = make.histogram("gco_lease_renewal_seconds", "Renewals of the lease")
+        self._failed = make.counter(
+            "gco_lease_failures", "Lease calls that failed, by operation", ["operation"]
         )
 
     def leading(self, leads: bool) -> None:
@@ -89,18 +85,20 @@ class LeadershipMetrics:
 class StreamMetrics:
     """The change stream."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._records = Counter("gco_stream_records", "Change records read", registry=registry)
-        self._polls = Counter("gco_stream_polls", "Successful reads of a shard", registry=registry)
-        self._lag = Gauge(
-            "gco_stream_lag_seconds", "Age of the newest record of the last page", registry=registry
+    def __init__(self, make: Instruments) -> None:
+        self._records = make.counter("gco_stream_records", "Change records read")
+        self._polls = make.counter("gco_stream_polls", "Successful reads of a shard")
+        self._lag = make.gauge("gco_stream_lag_seconds", "Age of the newest record of the last page")
+        self._failed = make.counter(
+            "gco_stream_failures",
+            "Stream calls that failed, by error; `ThrottledError` means that another reader shares the stream",
+            ["error"],
         )
-        self._failed = Counter(
-            "gco_stream_failures", "Stream calls that failed", ["error"], registry=registry
+        self._reading = make.gauge("gco_stream_shards_reading", "Shards being read")
+        self._known = make.gauge("gco_stream_shards_known", "Shards known")
+        self._resyncs = make.counter(
+            "gco_stream_resyncs", "Full resyncs that the stream asked for, by reason", ["reason"]
         )
-        self._reading = Gauge("gco_stream_shards_reading", "Shards being read", registry=registry)
-        self._known = Gauge("gco_stream_shards_known", "Shards known", registry=registry)
-        self._resyncs = Counter("gco_stream_resyncs", "Full resyncs asked for", ["reason"], registry=registry)
 
     def polled(self, records: int, lag_seconds: float) -> None:
         """A page arrived."""

@@ -267,6 +267,10 @@ class WorkQueue:
         """Waiting keys."""
         return len(self._state)
 
+    def in_process(self) -> int:
+        """Keys that workers have."""
+        return self._state.in_process
+
     def depth_by_lane(self) -> dict[Lane, int]:
         """Waiting keys of each lane."""
         return self._state.depth_by_lane()

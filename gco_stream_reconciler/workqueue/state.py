@@ -50,6 +50,11 @@ class QueueState:
         return len(self._lane_of)
 
     @property
+    def in_process(self) -> int:
+        """Keys that are being worked on."""
+        return len(self._processing)
+
+    @property
     def idle(self) -> bool:
         """Nothing waits and nothing is in process (delayed keys do not count)."""
         return not self._lane_of and not self._processing

@@ -53,6 +53,11 @@ def _gauge(metric: str, *labels: str, how: str = "max") -> tuple[tuple[str, str]
     return ((f"{how}{by} ({metric}{{{_SELECTOR}}})", legend),)
 
 
+def _weight(which: str) -> tuple[tuple[str, str], ...]:
+    metric = f"gco_endpoint_canary_weight_{which}"
+    return ((f"max by (endpoint) ({metric}{{{_SELECTOR}}})", f"{{{{endpoint}}}} {which}"),)
+
+
 _SHARES = ((0.5, "p50"), (0.99, "p99"))
 
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
@@ -77,6 +82,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     ("Stream", (
         Panel("Lag", "Age of the newest record of the last page. Times are whole seconds.", "s",
               _gauge("gco_stream_lag_seconds", "pod")),
+        Panel("Last read", "Age of the last successful read of the shard that has waited longest.", "s",
+              _gauge("gco_stream_last_poll_age_seconds", "pod")),
         Panel("Reads and records", "Reads of shards, and what they brought.", "ops",
               _rate("gco_stream_polls_total") + _rate("gco_stream_records_total")),
         Panel("Failures", "Throttling means another reader.", "ops", _rate("gco_stream_failures_total", "error")),
@@ -93,10 +100,29 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         Panel("Informers", "Failed lists and watches.", "ops", _rate("gco_informer_failures_total", "kind", "error")),
         Panel("Watches ended", "A watch ends by itself every few minutes.", "ops",
               _rate("gco_informer_watches_ended_total", "kind", "reason")),
-        Panel("Objects listed", "What the cache began with.", "none",
-              _gauge("gco_informer_listed_objects", "kind")),
+        Panel("Cache", "Objects that the replica holds.", "none", _gauge("gco_cache_objects", "kind")),
+        Panel("Drift put right", "What somebody else changes, by kind and fields.", "ops",
+              _rate("gco_drift_corrections_total", "kind", "fields")),
+    )),
+    ("Calls", (
+        Panel("Calls to the API server", "One for each try.", "ops",
+              _rate("gco_kubernetes_call_duration_seconds_count", "verb", "code")),
+        Panel("Time of calls to the API server", "Until the answer was read; a watch until it was accepted.", "s",
+              _quantiles("gco_kubernetes_call_duration_seconds")),
+        Panel("Reconciles that come again", "By error.", "ops", _rate("gco_reconcile_retries_total", "error")),
+        Panel("Calls to DynamoDB", "Table and stream, one for each try.", "ops",
+              _rate("gco_aws_call_duration_seconds_count", "operation", "code")),
+        Panel("Time of calls to DynamoDB", "Until the answer was read.", "s",
+              _quantiles("gco_aws_call_duration_seconds")),
     )),
     ("Exposure and safety", (
+        Panel("Endpoints", "By reported state.", "none", _gauge("gco_endpoints", "state", how="sum")),
+        Panel("Exposure", "Endpoints by what the load balancer does with them.", "none",
+              _gauge("gco_endpoints", "exposure", how="sum")),
+        Panel("Without a ready replica", "Time that an endpoint is down; needs ENDPOINT_METRICS.", "s",
+              ((f"max by (endpoint) (gco_endpoint_zero_ready_seconds{{{_SELECTOR}}}) > 0", "{{endpoint}}"),)),
+        Panel("Canary weights", "Percent of the traffic, wanted and applied; needs ENDPOINT_METRICS.", "percent",
+              _weight("wanted") + _weight("applied")),
         Panel("Watchdog removals", "Ingresses taken away for lack of a ready Pod.", "ops",
               _rate("gco_watchdog_removals_total")),
         Panel("Orphans", "Endpoints with objects and without an item.", "none", _gauge("gco_orphans", "pod")),

@@ -1,0 +1,74 @@
+"""Plans and their actions in words: for log lines, metrics and the operator's page. Pure."""
+
+from collections.abc import Iterable
+
+from gco_stream_reconciler.planning.actions import (
+    AbsorbManagers,
+    Action,
+    Annotate,
+    Apply,
+    Delete,
+    Plan,
+    SetReplicas,
+)
+
+NOTHING_DONE = "the cluster has changed"
+"""Why a status changes although the plan has no action."""
+
+_NOT_DRIFT = frozenset({"absent", "wanted state changed"})
+_MOST_REASONS = 8
+_MOST_ACTIONS = 3
+
+
+def verb_of(action: Action) -> str:
+    """What the action does."""
+    match action:
+        case Apply():
+            return "apply"
+        case SetReplicas():
+            return f"set replicas to {action.replicas}"
+        case Delete():
+            return "delete"
+        case Annotate():
+            return "annotate"
+        case AbsorbManagers():
+            return "take fields over"
+
+
+def reason_of(action: Action) -> str:
+    """Why it is done; names of fields, never values."""
+    match action:
+        case Apply():
+            return ", ".join(action.reasons[:_MOST_REASONS])
+        case AbsorbManagers():
+            return "inference_monitor owned them"
+        case _:
+            return action.reason
+
+
+def reason_of_plan(decided: Plan) -> str:
+    """Why the endpoint's state changes, as far as the plan knows: its first actions."""
+    actions = decided.actions
+    if not actions:
+        return NOTHING_DONE
+    said = [f"{verb_of(action)} {action.ref}: {reason_of(action)}" for action in actions[:_MOST_ACTIONS]]
+    more = len(actions) - len(said)
+    return "; ".join((*said, *((f"{more} more",) if more else ())))
+
+
+def is_drift(reasons: Iterable[str]) -> bool:
+    """Whether an apply puts right what somebody else has changed."""
+    return not _NOT_DRIFT.intersection(reasons)
+
+
+def drifted_groups(action: Action) -> frozenset[str]:
+    """Groups of the fields that an apply puts right: the first two names of each path, of which a kind has a handful."""
+    if not isinstance(action, Apply) or not is_drift(action.reasons):
+        return frozenset()
+    return frozenset(_group(path) for path in action.reasons)
+
+
+def _group(path: str) -> str:
+    first, _, rest = path.partition(".")
+    second = rest.partition(".")[0].partition("[")[0]
+    return f"{first}.{second}" if second else first
