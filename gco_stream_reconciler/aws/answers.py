@@ -1,10 +1,9 @@
-"""Answers that are none: botocore takes a body that is no JSON for an empty answer, and an empty answer for a good one.
+"""Answers that are none must not pass for empty ones.
 
-A page that was cut on the way would so be an empty table, a cut item a deleted endpoint, cut records a drained shard.
+A page that was cut on the way would be an empty table, a cut item a deleted endpoint, cut records a drained shard.
 """
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -27,16 +26,15 @@ class UnreadableAnswerError(BotoCoreError):
     fmt = "HTTP {status} with a body that is no answer to {operation}: {start}"
 
 
-def check_answer(*, operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
-    """A handler of botocore's event `before-parse`. Raises UnreadableAnswerError."""
-    operation, status, body = operation_model.name, response_dict["status_code"], response_dict["body"]
+def read_answer(operation: str, status: int, body: bytes) -> dict[str, Any]:
+    """The body as an object. Raises UnreadableAnswerError."""
     failed = status >= _FIRST_FAILURE
     if failed and not body:
-        return  # the status says enough
+        return {}  # the status says enough
     try:
         found = json.loads(body)
     except ValueError:
         found = None
     if isinstance(found, dict) and (failed or _MEMBERS.get(operation) in (None, *found)):
-        return
+        return found
     raise UnreadableAnswerError(status=status, operation=operation, start=ascii(body[:_SHOWN]))

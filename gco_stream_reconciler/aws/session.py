@@ -1,28 +1,33 @@
 """The clients: one for each service and Region that is used."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
+from botocore.httpsession import get_cert_path
 
 from gco_stream_reconciler import __version__
-from gco_stream_reconciler.aws.answers import check_answer
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.aws.measured import CallObserver, MeasuredClient
+from gco_stream_reconciler.aws.wire import Service, WireClient
+from gco_stream_reconciler.proxy import environment_proxy
 from gco_stream_reconciler.settings import PlaceSettings
 
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 8
 _CONNECTIONS = 64
+_READ_BUFFER_BYTES = 2**20  # the largest page
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """aiobotocore clients. `home` takes the writes, `local` answers the reads; they are one where the Regions are."""
+    """Clients with boto3's operations. `home` takes the writes, `local` answers the reads; they are one where the Regions are."""
 
     home: Any
     local: Any
@@ -41,26 +46,33 @@ async def open_clients(
     Raises ConfigurationError where credentials or Region cannot be found.
     """
     session = get_session()
-    config = AioConfig(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        # Retries are ours: they must fit into the call's deadline and be seen in the metrics.
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=_CONNECTIONS,
-        tcp_keepalive=True,
-        user_agent_extra=f"gco-stream-reconciler/{__version__}",
-    )
+    config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}")
     async with AsyncExitStack() as stack:
+        with own_errors("a client of dynamodb", place.home_region):
+            credentials = await session.get_credentials()
+        http = await stack.enter_async_context(_http_session(session))
 
         async def client(service: str, region: str) -> Any:
             with own_errors(f"a client of {service}", region):
-                opened = await stack.enter_async_context(
-                    session.create_client(service, region_name=region, config=config)
-                )
-            opened.meta.events.register("before-parse", check_answer)
+                # Asked for what it would use, and closed: it has not opened a connection.
+                async with session.create_client(service, region_name=region, config=config) as model:
+                    description = Service.of(model)
+            opened = WireClient(http, credentials, description, proxy=environment_proxy(description.url))
             return opened if observer is None else MeasuredClient(opened, observer, clock)
 
         home = await client("dynamodb", place.home_region)
         same = place.home_region == place.read_region
         local = home if same else await client("dynamodb", place.read_region)
         yield Clients(home=home, local=local, streams=await client("dynamodbstreams", place.read_region))
+
+
+def _http_session(session: AioSession) -> aiohttp.ClientSession:
+    """Connections as botocore would make them: its certificates, or those of AWS_CA_BUNDLE."""
+    bundle = session.get_config_variable("ca_bundle") or get_cert_path(verify=True)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=_CONNECTIONS, ssl=ssl.create_default_context(cafile=str(bundle))
+        ),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS),
+        read_bufsize=_READ_BUFFER_BYTES,
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gco_stream_reconciler.endpoints.model import Endpoint
 
-FRESH_SECONDS = 2.0
+FRESH_SECONDS = 10.0
 _REMEMBERED = 2048
 # A read takes seconds at most; a change in the middle of it must not be forgotten before it ends.
 _DROPS_REMEMBERED_SECONDS = 60.0

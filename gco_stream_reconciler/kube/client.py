@@ -20,7 +20,7 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.errors import ConfigurationError, ReconcilerError, UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable, secrets_of
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
-from gco_stream_reconciler.kube.proxy import environment_proxy
+from gco_stream_reconciler.proxy import environment_proxy
 
 CONNECT_SECONDS = 5.0
 _RENEW_INTERVAL_SECONDS = 10.0

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.configuration import fixed_configuration
-from gco_stream_reconciler.kube.proxy import environment_proxy
+from gco_stream_reconciler.proxy import environment_proxy
 
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 

@@ -1,0 +1,117 @@
+"""DynamoDB's JSON protocol without botocore's models, which cost four times as much as the call itself.
+
+Credentials, endpoints and signatures stay botocore's; what goes is the walk over every attribute on the way out and in.
+Requests and answers are the service's own JSON: numbers for times, base64 text for binary attributes.
+
+Protocol: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
+"""
+
+import json
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+
+from gco_stream_reconciler.aws.answers import UnreadableAnswerError, read_answer
+
+_FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where and how one service is asked, as botocore's model and configuration say.
+
+    target_prefix: before the operation in X-Amz-Target, such as `DynamoDB_20120810`.
+    """
+
+    url: str
+    region: str
+    signing_name: str
+    target_prefix: str
+    content_type: str
+    user_agent: str
+
+    @classmethod
+    def of(cls, client: Any) -> "Service":
+        """What an aiobotocore client would use."""
+        meta = client.meta
+        model = meta.service_model
+        return cls(
+            url=meta.endpoint_url,
+            region=meta.region_name,
+            signing_name=model.signing_name,
+            target_prefix=model.metadata["targetPrefix"],
+            content_type=f"application/x-amz-json-{model.metadata['jsonVersion']}",
+            user_agent=meta.config.user_agent,
+        )
+
+
+class WireClient:
+    """Calls of one service; operations have boto3's names. Raises botocore's ClientError and BotoCoreError."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, credentials: Any, service: Service, *, proxy: str | None
+    ) -> None:
+        self._session = session
+        self._credentials = credentials
+        self._service = service
+        self._proxy = proxy
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+        """An operation, by its Python name (`get_item`)."""
+        return partial(self._call, "".join(word.capitalize() for word in name.split("_")))
+
+    async def _call(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        body = json.dumps(request, separators=(",", ":")).encode()
+        headers = await self._signed(operation, body)
+        try:
+            async with self._session.post(
+                self._service.url, data=body, headers=headers, proxy=self._proxy, allow_redirects=False
+            ) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise HTTPClientError(error=f"{type(error).__name__}: {error}") from error
+        _check_sum(operation, response, answer)
+        found = read_answer(operation, response.status, answer)
+        if response.status >= _FIRST_FAILURE:
+            raise _refusal(operation, response.status, found)
+        return found
+
+    async def _signed(self, operation: str, body: bytes) -> Mapping[str, str]:
+        if self._credentials is None:
+            raise NoCredentialsError
+        frozen = await self._credentials.get_frozen_credentials()
+        headers = {
+            "Content-Type": self._service.content_type,
+            "X-Amz-Target": f"{self._service.target_prefix}.{operation}",
+        }
+        request = AWSRequest(method="POST", url=self._service.url, data=body, headers=headers)
+        SigV4Auth(frozen, self._service.signing_name, self._service.region).add_auth(request)
+        # Compressed, the body would no longer be what the service's check sum is about.
+        extra = {"Accept-Encoding": "identity", "User-Agent": self._service.user_agent}
+        return {**dict(request.headers.items()), **extra}
+
+
+def _check_sum(operation: str, response: aiohttp.ClientResponse, answer: bytes) -> None:
+    stated = response.headers.get("x-amz-crc32", "")
+    if stated.isdigit() and int(stated) != zlib.crc32(answer):
+        raise UnreadableAnswerError(
+            status=response.status, operation=operation, start="the check sum is another one"
+        )
+
+
+def _refusal(operation: str, status: int, found: Mapping[str, Any]) -> ClientError:
+    code = str(found.get("__type", status)).rpartition("#")[2]
+    message = str(found.get("message") or found.get("Message") or "")
+    answer: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, operation)
