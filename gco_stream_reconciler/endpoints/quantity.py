@@ -18,6 +18,18 @@ def same_quantity(one: Any, other: Any) -> bool:
     return one == other if first is None or second is None else first == second
 
 
+def lower_quantity(one: str, other: str) -> str:
+    """The smaller of two quantities, as it stands; the first where one of them is no quantity."""
+    first, second = _amount(one), _amount(other)
+    return other if first is not None and second is not None and second < first else one
+
+
+def higher_quantity(one: str, other: str) -> str:
+    """The larger of two quantities, as it stands; the first where one of them is no quantity."""
+    first, second = _amount(one), _amount(other)
+    return other if first is not None and second is not None and second > first else one
+
+
 def _amount(value: Any) -> Decimal | None:
     match = _QUANTITY.fullmatch(str(value))
     if match is None:

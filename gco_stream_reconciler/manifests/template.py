@@ -11,6 +11,7 @@ from typing import Any
 
 from gco_stream_reconciler.endpoints.images import resolve_image
 from gco_stream_reconciler.endpoints.model import Endpoint, EndpointSpec, Toleration
+from gco_stream_reconciler.endpoints.quantity import higher_quantity, lower_quantity
 from gco_stream_reconciler.manifests import model_sync, root_path
 from gco_stream_reconciler.manifests.context import ManifestContext, identity_labels, spec_of
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
@@ -86,8 +87,19 @@ def _container(endpoint: Endpoint, context: ManifestContext, *, role: Role, revi
 
 
 def _resources(spec: EndpointSpec) -> dict[str, dict[str, str]]:
-    requests = dict(_DEFAULT_REQUESTS if spec.resource_requests is None else spec.resource_requests)
     limits = dict(_DEFAULT_LIMITS if spec.resource_limits is None else spec.resource_limits)
+    if spec.resource_requests is None:
+        # The API server refuses a request above its limit; a default gives way to what the spec says.
+        requests = {
+            name: lower_quantity(amount, limits.get(name, amount))
+            for name, amount in _DEFAULT_REQUESTS.items()
+        }
+    else:
+        requests = dict(spec.resource_requests)
+        if spec.resource_limits is None:
+            limits = {
+                name: higher_quantity(amount, requests.get(name, amount)) for name, amount in limits.items()
+            }
     if spec.gpu_count > 0:
         requests[_ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
         limits[_ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)

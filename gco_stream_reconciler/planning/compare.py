@@ -10,7 +10,7 @@ A difference is named by its path only, never by its values: the environment of 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gco_stream_reconciler.planning.quantity import same_quantity
+from gco_stream_reconciler.endpoints.quantity import same_quantity
 from gco_stream_reconciler.planning.structure import STRUCTURE, Node
 
 

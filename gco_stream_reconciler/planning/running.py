@@ -73,7 +73,7 @@ def decide(situation: Situation) -> Intent:
         wanted_replicas=replicas,
         primary=Backend(
             stands=situation.standing("Service") is not None,
-            ready=ready_replicas(situation.live("Deployment")) > 0,
+            ready=ready_replicas(situation.standing("Deployment")) > 0,
         ),
         canary=canary.backend if canary else None,
         canary_weight=canary.weight if canary else None,

@@ -22,7 +22,7 @@ def look(situation: Situation, *, wanted_replicas: int) -> Watch:
     return watch(
         _written(situation),
         spec=situation.endpoint.spec_hash,
-        ready=ready_replicas(situation.live("Deployment")) > 0,
+        ready=ready_replicas(situation.standing("Deployment")) > 0,
         exposed=situation.standing("Ingress") is not None,
         now=situation.now,
         threshold_seconds=situation.settings.lifecycle.unhealthy_threshold_seconds,

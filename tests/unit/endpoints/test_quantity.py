@@ -1,6 +1,6 @@
 import pytest
 
-from gco_stream_reconciler.planning.quantity import same_quantity
+from gco_stream_reconciler.endpoints.quantity import higher_quantity, lower_quantity, same_quantity
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_different_amounts_are_different(one: object, other: object) -> None:
 def test_text_that_is_no_quantity_equals_only_itself() -> None:
     assert same_quantity("lots", "lots")
     assert not same_quantity("lots", "1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "lower", "higher"),
+    [
+        ("4Gi", "2Gi", "2Gi", "4Gi"),
+        ("1", "500m", "500m", "1"),
+        ("1", "1000m", "1", "1"),
+        ("1", "lots", "1", "1"),
+    ],
+)
+def test_the_lower_and_the_higher_of_two(one: str, other: str, lower: str, higher: str) -> None:
+    assert lower_quantity(one, other) == lower
+    assert higher_quantity(one, other) == higher

@@ -169,7 +169,7 @@ class TestChange:
         item, cluster = running()
         cluster.objects[DEPLOYMENT]["metadata"]["deletionTimestamp"] = "2026-11-01T09:00:00Z"
         item, _ = settle(item, cluster, ready=False)
-        assert done(cluster) == []
+        assert done(cluster) == ["Annotate Service"], "its Pods are going, which the watchdog notes"
         del cluster.objects[DEPLOYMENT]
         settle(item, cluster)
         assert [each for each in done(cluster) if each.startswith("Apply")] == ["Apply Deployment"]
@@ -357,6 +357,15 @@ class TestDelete:
         item, _ = settle(replace(item, desired_state=DesiredState.DELETED), cluster)
         item, _ = settle(replace(item, desired_state=DesiredState.DEPLOYING), cluster)
         assert reported(item).state == State.RUNNING
+
+    def test_pods_that_are_going_do_not_count_when_it_is_revived(self) -> None:
+        """Found by the simulation: a new Service was exposed on the word of the old Deployment."""
+        item, cluster = running()
+        cluster.holds = frozenset({"Deployment"})
+        item, _ = settle(replace(item, desired_state=DesiredState.DELETED), cluster, ready=False)
+        assert cluster.kinds() == {"Deployment"}
+        item, _ = settle(replace(item, desired_state=DesiredState.DEPLOYING), cluster, ready=False)
+        assert cluster.kinds() == {"Deployment", "Service"}, "no Ingress before a Pod of the new one is ready"
 
 
 class TestRefusal:

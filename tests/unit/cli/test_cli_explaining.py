@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+from gco_stream_reconciler.cli.explaining import Explanation, explained
+from gco_stream_reconciler.endpoints.model import Canary, DesiredState, Endpoint, Problem, RegionStatus
+from gco_stream_reconciler.planning.plan import plan
+from gco_stream_reconciler.planning.situation import Situation
+from tests.doubles.planned_cluster import PlannedCluster
+from tests.doubles.planning_story import SETTINGS, endpoint, running, settle
+
+
+def explain(item: Endpoint, cluster: PlannedCluster) -> Explanation:
+    """With every possible object looked at by name, as the command does."""
+    observed = cluster.observed()
+    situation = Situation(item, observed, cluster.now, SETTINGS)
+    observed = replace(observed, fetched=frozenset((*situation.possible_refs(), *observed.objects)))
+    situation = replace(situation, observed=observed)
+    return explained(situation, plan(item, observed, cluster.now, SETTINGS))
+
+
+def says(found: Explanation, about: str) -> list[tuple[int | None, str]]:
+    return [(each.rule, each.says) for each in found.findings if each.about == about]
+
+
+def test_a_running_endpoint_is_explained_rule_by_rule() -> None:
+    found = explain(*running())
+    assert says(found, "exposure") == [(1, "exposed, all requests go to the primary: named already")]
+    assert says(found, "watchdog") == [(2, "no clock runs")]
+    assert says(found, "replicas") == [(3, "2 by spec.replicas; 2 in the cluster")]
+    assert says(found, "template") == [(15, "revision 1, the newest")]
+    assert says(found, "rollout")[0][1].startswith("complete:")
+    assert not found.steps
+
+
+def test_a_new_endpoint_waits_for_its_first_ready_pod() -> None:
+    cluster = PlannedCluster()
+    item, _ = settle(endpoint(), cluster, ready=False)
+    found = explain(item, cluster)
+    why = "not exposed: no Pod is ready yet; its Service is first named when one is"
+    assert says(found, "exposure") == [(1, why)]
+
+
+def test_what_would_be_done_is_told_with_its_reasons() -> None:
+    found = explain(endpoint(), PlannedCluster())
+    assert [(step.stage, step.action, step.target, step.reasons) for step in found.steps] == [
+        (1, "apply", "Deployment gco-inference/llama", ("absent",)),
+        (1, "apply", "Service gco-inference/llama", ("absent",)),
+    ]
+
+
+def test_the_watchdogs_clock_is_told() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    ((rule, text),) = says(explain(item, cluster), "watchdog")
+    assert rule == 2
+    assert text.startswith("no Pod is ready; after 300 s the Ingress goes; time alone changes this in")
+
+
+def test_the_canarys_readiness_and_traffic_are_told() -> None:
+    canary = Canary(image="vllm/vllm-openai:v2", weight=25, replicas=1)
+    item, cluster = running()
+    assert item.spec is not None
+    wanted = replace(item, spec=replace(item.spec, canary=canary), spec_hash="b" * 12)
+    waiting, _ = settle(wanted, cluster, ready=False)
+    ((_, text),) = says(explain(waiting, cluster), "canary")
+    assert text.startswith("takes nothing (wanted 25 %): no Pod of its present template is ready")
+    ready, _ = settle(wanted, cluster)
+    ((_, text),) = says(explain(ready, cluster), "canary")
+    assert text == "takes 25 %: ready, 1 of 1 ready, its Service stands"
+
+
+def test_regions_that_are_awaited_are_named() -> None:
+    ((rule, text),) = says(explain(*running()), "awaited")
+    assert (rule, text) == (7, "promotion to running waits for eu-west-1 (no report yet)")
+    item, cluster = running()
+    gone = replace(item, desired_state=DesiredState.DELETED)
+    assert says(explain(gone, cluster), "awaited")[0][0] == 5
+
+
+def test_a_malformed_item_is_refused_by_rule_14() -> None:
+    item = replace(endpoint(), spec=None, problems=(Problem("spec.image", "", "is required"),))
+    ((rule, text),) = says(explain(item, PlannedCluster()), "refused")
+    assert (rule, text.split(";")[0]) == (14, "spec.image: is required")
+
+
+def test_a_stop_and_a_removed_region_are_told_with_what_is_left() -> None:
+    item, cluster = running()
+    stopped = replace(item, desired_state=DesiredState.STOPPED)
+    assert says(explain(stopped, cluster), "stop")[0][0] == 3
+    removed = replace(item, target_regions=("eu-west-1",))
+    ((rule, text),) = says(explain(removed, cluster), "removed")
+    assert rule == 6
+    assert "Deployment gco-inference/llama" in text
+
+
+def test_a_region_that_never_was_a_target_does_nothing() -> None:
+    item = replace(endpoint(), target_regions=("eu-west-1",))
+    assert says(explain(item, PlannedCluster()), "elsewhere")[0][0] == 6
+
+
+def test_a_report_about_an_earlier_spec_is_called_so() -> None:
+    item = replace(
+        endpoint(), region_status={"us-east-1": RegionStatus("running", 2, 2, observed_spec="old")}
+    )
+    ((_, text),) = says(explain(item, PlannedCluster()), "reported")
+    assert text == "running, 2/2 ready, about an earlier spec"

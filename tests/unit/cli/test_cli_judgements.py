@@ -1,0 +1,112 @@
+from typing import Any
+
+import pytest
+
+from gco_stream_reconciler.cli.checks import Check, Verdict, fail, ok, warn, worst
+from gco_stream_reconciler.cli.cluster_judgements import judged_ingress_class, judged_platform_ingress
+from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
+
+HOME = "us-east-1"
+
+
+def table(**changes: Any) -> dict[str, Any]:
+    return {
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": "endpoint_name", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "endpoint_name", "AttributeType": "S"}],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        **changes,
+    }
+
+
+def verdicts(found: Any) -> dict[str, str]:
+    return {check.name: str(check.verdict) for check in found}
+
+
+def test_a_table_as_gco_makes_it_with_a_stream_is_well() -> None:
+    assert verdicts(judged_table("endpoints", table())) == {"table": "ok", "key": "ok", "stream": "ok"}
+
+
+def test_a_table_without_a_stream_fails_with_the_command_that_enables_it() -> None:
+    checks = {check.name: check for check in judged_table("endpoints", table(StreamSpecification=None))}
+    assert checks["stream"].verdict is Verdict.FAIL
+    assert "update-table --table-name endpoints" in checks["stream"].remedy
+    assert "NEW_AND_OLD_IMAGES" in checks["stream"].remedy
+
+
+def test_a_stream_of_keys_only_works_and_is_warned_of() -> None:
+    found = table(StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
+    checks = {check.name: check for check in judged_table("endpoints", found)}
+    assert (checks["stream"].verdict, "StreamEnabled=false" in checks["stream"].remedy) == (
+        Verdict.WARN,
+        True,
+    )
+
+
+def test_another_key_or_state_fails() -> None:
+    other = table(TableStatus="DELETING", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}])
+    assert verdicts(judged_table("endpoints", other)) == {"table": "fail", "key": "fail", "stream": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "replicas", "verdict"),
+    [
+        (["us-east-1", "eu-west-1"], [], "ok"),
+        (["us-east-1", "eu-west-1", "ap-south-1"], [], "fail"),
+        (["us-east-1", "eu-west-1", "ap-south-1"], ["eu-west-1", "ap-south-1"], "ok"),
+        (["us-east-1", "eu-west-1", "ap-south-1"], ["eu-west-1"], "fail"),
+    ],
+)
+def test_regions_without_a_replica_share_the_home_stream(
+    targets: list[str], replicas: list[str], verdict: str
+) -> None:
+    found = table(Replicas=[{"RegionName": region} for region in replicas])
+    checks = list(judged_readers(found, targets, home=HOME, region=HOME, read_region=HOME))
+    assert verdicts(checks) == {"stream readers": verdict}
+    if verdict == "fail":
+        assert "ap-south-1" in checks[0].remedy
+
+
+def test_a_region_with_a_replica_should_read_its_stream() -> None:
+    found = table(Replicas=[{"RegionName": "eu-west-1"}])
+    checks = list(judged_readers(found, [], home=HOME, region="eu-west-1", read_region=HOME))
+    assert [check.remedy for check in checks if check.name == "replica"] == ["set STREAM_REGION=eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("controller", "verdict"),
+    [
+        ("ingress.k8s.aws/alb", "ok"),
+        ("eks.amazonaws.com/alb", "ok"),
+        ("nginx.org/ingress", "fail"),
+        (None, "fail"),
+    ],
+)
+def test_the_ingress_class_must_be_of_an_alb_controller(controller: str | None, verdict: str) -> None:
+    spec = {} if controller is None else {"controller": controller}
+    assert judged_ingress_class("IngressClass alb", {"spec": spec}).verdict == verdict
+
+
+def ingress(name: str, *, of_class: str = "alb", **labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "gco", "labels": labels},
+        "spec": {"ingressClassName": of_class},
+    }
+
+
+def test_an_ingress_that_is_not_ours_keeps_the_load_balancer() -> None:
+    ours = ingress("a", **{"app.kubernetes.io/managed-by": "gco-stream-reconciler"})
+    predecessors = ingress("b", **{"gco.io/type": "inference"})
+    other = ingress("c", of_class="nginx")
+    assert judged_platform_ingress("x", [ours, predecessors, other], "alb").verdict is Verdict.WARN
+    kept = judged_platform_ingress("x", [ours, ingress("platform")], "alb")
+    assert (kept.verdict, kept.found) == (Verdict.OK, "kept by gco/platform")
+
+
+def test_the_worst_verdict_counts() -> None:
+    checks: list[Check] = [ok("a", "")]
+    assert worst(checks) is Verdict.OK
+    checks.append(warn("b", "", ""))
+    assert worst(checks) is Verdict.WARN
+    checks.append(fail("c", "", ""))
+    assert worst(checks) is Verdict.FAIL

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+from gco_stream_reconciler.cli.waiting import Goal, judge
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus
+from tests.doubles.planning_story import endpoint
+
+HERE, THERE = "us-east-1", "eu-west-1"
+
+
+def reports(item: Endpoint, **states: str) -> Endpoint:
+    statuses = {
+        region: RegionStatus(
+            state=state, observed_spec=item.spec_hash, error="no disk" if state == "error" else None
+        )
+        for region, state in zip((HERE, THERE), states.values(), strict=False)
+    }
+    return replace(item, region_status=statuses)
+
+
+def test_running_is_reached_when_every_target_runs_the_present_spec() -> None:
+    assert not judge(reports(endpoint(), here="running"), Goal.RUNNING).reached
+    assert judge(reports(endpoint(), here="running", there="running"), Goal.RUNNING).reached
+
+
+def test_a_report_about_an_earlier_spec_does_not_count() -> None:
+    item = replace(reports(endpoint(), here="running", there="running"), spec_hash="another")
+    progress = judge(item, Goal.RUNNING)
+    assert not progress.reached
+    assert {each.state for each in progress.regions} == {"running (of an earlier spec)"}
+
+
+def test_only_the_regions_that_were_named_are_waited_for() -> None:
+    item = reports(endpoint(), here="running", there="creating")
+    assert judge(item, Goal.RUNNING, (HERE,)).reached
+    assert not judge(item, Goal.RUNNING, ("ap-south-1",)).reached
+
+
+def test_an_error_about_the_present_spec_ends_the_wait_with_its_reason() -> None:
+    failed = judge(reports(endpoint(), here="error", there="running"), Goal.RUNNING).failed
+    assert failed == "us-east-1 reports an error: no disk"
+
+
+def test_an_error_about_an_earlier_spec_is_waited_out() -> None:
+    item = replace(reports(endpoint(), here="error", there="running"), spec_hash="another")
+    assert judge(item, Goal.RUNNING).failed is None
+
+
+def test_what_the_table_does_not_ask_for_is_not_waited_for() -> None:
+    item = replace(endpoint(), desired_state=DesiredState.STOPPED)
+    assert "endpoint start llama" in (judge(item, Goal.RUNNING).failed or "")
+    assert "endpoint stop llama" in (judge(endpoint(), Goal.STOPPED).failed or "")
+
+
+def test_a_deletion_is_over_when_the_item_is_gone() -> None:
+    item = replace(reports(endpoint(), here="deleted", there="deleted"), desired_state=DesiredState.DELETED)
+    assert not judge(item, Goal.DELETED).reached
+    assert judge(item, Goal.DELETED, (HERE,)).reached
+    assert judge(None, Goal.DELETED).reached
+    assert judge(None, Goal.RUNNING).failed == "the endpoint was deleted meanwhile"
+
+
+def test_a_stop_is_over_when_every_target_has_stopped() -> None:
+    item = replace(reports(endpoint(), here="stopped", there="stopping"), desired_state=DesiredState.STOPPED)
+    assert not judge(item, Goal.STOPPED).reached
+    item = replace(reports(endpoint(), here="stopped", there="stopped"), desired_state=DesiredState.STOPPED)
+    assert judge(item, Goal.STOPPED).reached
