@@ -5,6 +5,7 @@ only the parent holds open.
 """
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -77,4 +78,5 @@ def _end_with_parent(child: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # The thread holds standard input, which an orderly end would wait for.
+    os._exit(main(sys.argv[1:]))
