@@ -47,6 +47,7 @@ class Term:
             table=parts.table,
             queue=self.status_queue,
             look_again=self.queue.add,
+            look_again_after=self._read_again_after,
             region=settings.place.region,
             reads_are_home=settings.place.read_region == settings.place.home_region,
             observer=parts.metrics,
@@ -82,6 +83,7 @@ class Term:
             ),
             announcer=self._announcer,
             look_again=self.queue.add,
+            look_again_after=self.queue.add_after,
             reactions=self._reactions,
             observer=parts.metrics,
             settings=plan_settings,
@@ -146,6 +148,11 @@ class Term:
             self._reactions.changed(key, written_at)
         self._recent.drop(key)
         self.queue.add(key)
+
+    def _read_again_after(self, key: str, seconds: float) -> None:
+        """What was read of an item is not what the home Region has."""
+        self._recent.drop(key)
+        self.queue.add_after(key, seconds)
 
     def request_resync(self, reason: str) -> None:
         """Changes may have been missed."""

@@ -225,7 +225,9 @@ class _Condition:
         names = {"#statuses": "region_status"}
         bound = dict(values)
         if self.created_at is None:
-            conditions.append("attribute_not_exists(created_at)")
+            # One that is no text was read as none.
+            conditions.append("(attribute_not_exists(created_at) OR NOT attribute_type(created_at, :text))")
+            bound[":text"] = {"S": "S"}
         else:
             conditions.append("created_at = :created")
             bound[":created"] = {"S": self.created_at}

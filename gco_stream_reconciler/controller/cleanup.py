@@ -71,7 +71,7 @@ class CleanupLimit:
                 name,
                 ledger,
                 doomed=doomed,
-                endpoints=self._inventory.count(held),
+                endpoints=self._inventory.count({*held, *ledger}),
                 limit=self._limit,
                 now=self._now(),
             )

@@ -30,6 +30,10 @@ class Inventory:
             self._elsewhere.discard(endpoint.name)
         return self._neighbours.see(endpoint.name, claim_of(endpoint, self._region))
 
+    def see_scanned(self, endpoint: Endpoint) -> frozenset[str]:
+        """As `see`, for an item of a scan's page: what was read of it since the scan began is newer and stays."""
+        return frozenset() if endpoint.name in self._touched else self.see(endpoint)
+
     def forget(self, name: str) -> frozenset[str]:
         """The table has no such item; returns the endpoints whose plan that may change."""
         self._touched.add(name)
@@ -50,7 +54,9 @@ class Inventory:
 
     def end_scan(self, names: Collection[str]) -> frozenset[str]:
         """Forget what a complete scan did not show; returns the endpoints whose plan that may change."""
-        return self._neighbours.retain(self.still_there(names))
+        there = self.still_there(names)
+        self._elsewhere &= there
+        return self._neighbours.retain(there)
 
     def unwanted_here(self, held: Collection[str]) -> frozenset[str]:
         """Of the endpoints with objects here, those whose items do not target this Region."""

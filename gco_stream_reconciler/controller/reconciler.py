@@ -66,6 +66,7 @@ class Reconciler:
         orphans: Orphans,
         announcer: Announcer,
         look_again: Callable[[str], None],
+        look_again_after: Callable[[str, float], None],
         reactions: ReactionClock,
         observer: ControllerObserver,
         settings: PlanSettings,
@@ -83,6 +84,7 @@ class Reconciler:
         self._orphans = orphans
         self._announcer = announcer
         self._look_again = look_again
+        self._look_again_after = look_again_after
         self._observer = observer
         self._reactions = reactions
         self._settings = settings
@@ -119,7 +121,8 @@ class Reconciler:
         if decided.table_write is None:
             return decided.requeue_after
         self._recent.drop(key)
-        return await self._items.write(key, decided.table_write)
+        again = await self._items.write(key, decided.table_write)
+        return min((each for each in (again, decided.requeue_after) if each is not None), default=None)
 
     def _says_new(self, endpoint: Endpoint, decided: Plan, noticed: float | None) -> bool:
         """Report what the plan says; whether it was new."""
@@ -165,7 +168,14 @@ class Reconciler:
 
     async def _decide(self, key: str, endpoint: Endpoint | None, observed: Observed) -> tuple[Plan, Observed]:
         """Plan; read what the plan asks for; plan again."""
-        return await decide(key, lambda present: self._plan(key, endpoint, present), observed, self._cluster)
+        try:
+            return await decide(
+                key, lambda present: self._plan(key, endpoint, present), observed, self._cluster
+            )
+        except TerminalError as error:
+            if endpoint is not None:
+                self._say_refused(endpoint, observed, error)
+            raise
 
     def _plan(self, key: str, endpoint: Endpoint | None, observed: Observed) -> Plan:
         if endpoint is not None:
@@ -180,9 +190,15 @@ class Reconciler:
                 await self._orphans.limit.admit(key)
             await self._executor.execute(key, decided)
         except TerminalError as error:
-            situation = Situation(endpoint, observed, self._now(), self._settings)
-            self._reporter.report(endpoint, report.refusal(situation, str(error)), reason="refused")
+            self._say_refused(endpoint, observed, error)
+            if decided.requeue_after is not None:
+                # The watchdog's time comes though the API server refuses the spec, and before the slow end of the backoff.
+                self._look_again_after(key, decided.requeue_after)
             raise
+
+    def _say_refused(self, endpoint: Endpoint, observed: Observed, error: TerminalError) -> None:
+        situation = Situation(endpoint, observed, self._now(), self._settings)
+        self._reporter.report(endpoint, report.refusal(situation, str(error)), reason="refused")
 
     def _announce(self, key: str, before: Observed, decided: Plan) -> None:
         after = observe(self._cache, key, stale=False)

@@ -26,6 +26,8 @@ _SLICE_SECONDS = 0.005
 _JITTER = 0.1
 _RETRY_FIRST_SECONDS = 1.0
 _RETRY_SLOWEST_SECONDS = 60.0
+# A candidate may stay unconfirmed beyond its time (a stale cache is no look); that must not mean scan after scan.
+_SOONEST_SECONDS = 10.0
 
 
 class Resync:
@@ -119,7 +121,9 @@ class Resync:
             await self._pause_after_failure()
         else:
             try:
-                async with asyncio.timeout(pause if confirm is None else min(pause, confirm)):
+                async with asyncio.timeout(
+                    pause if confirm is None else min(pause, max(confirm, _SOONEST_SECONDS))
+                ):
                     await self._wanted.wait()
             except TimeoutError:
                 self._reasons["interval"] = None
@@ -195,7 +199,11 @@ class Resync:
         if self._settled.holds(name, mark) and not self._reporter.is_pending(name):
             return name, False
         stale = self._cache.stale(self._clock())
-        differs, timed = self._compare(item, read_at, stale=stale)
+        try:
+            differs, timed = self._compare(item, read_at, stale=stale)
+        except Exception:  # noqa: BLE001 - a bug in one endpoint's plan must end neither the scan nor the process
+            self._log.exception("resync_look_failed_by_a_bug", endpoint=name)
+            return name, True
         # Out of touch with the cluster, a plan leaves out what it would delete.
         self._settled.note(name, mark, at_rest=not (differs or timed or stale))
         return name, differs or timed
@@ -203,7 +211,7 @@ class Resync:
     def _compare(self, item: Item, read_at: float, *, stale: bool) -> tuple[bool, bool]:
         """Whether there is something to do or to say now, and whether time alone will bring something."""
         endpoint = decode_endpoint(item)
-        for name in self._inventory.see(endpoint):
+        for name in self._inventory.see_scanned(endpoint):
             self._queue.add_resync(name)
         endpoint = self._reporter.with_known_status(endpoint, read_at)
         decided = plan(

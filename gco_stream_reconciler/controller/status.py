@@ -21,6 +21,9 @@ from gco_stream_reconciler.errors import ConditionFailedError, ReconcilerError, 
 REPLICA_LAG_SECONDS = 30.0
 """How long a written status counts as current although the replica that is read does not show it yet."""
 
+CONFLICT_SECONDS = 1.0
+"""After a lost condition: a replica may go on showing what the home Region has no more, and must not be asked in a circle."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Report:
@@ -54,6 +57,7 @@ class StatusReporter:
         table: Table,
         queue: Queue,
         look_again: Callable[[str], None],
+        look_again_after: Callable[[str, float], None],
         region: str,
         reads_are_home: bool,
         observer: ControllerObserver,
@@ -65,6 +69,7 @@ class StatusReporter:
         self._table = table
         self._queue = queue
         self._look_again = look_again
+        self._look_again_after = look_again_after
         self._region = region
         self._reads_are_home = reads_are_home
         self._observer = observer
@@ -176,7 +181,7 @@ class StatusReporter:
             # Somebody changed or removed the item meanwhile: what we know of it is old, so look again.
             self._settle(name, report, written=None)
             self._observer.status_written("conflict")
-            self._look_again(name)
+            self._look_again_after(name, CONFLICT_SECONDS)
         except ReconcilerError as error:
             retryable = isinstance(error, RetryableError)
             delay = self._queue.retry(

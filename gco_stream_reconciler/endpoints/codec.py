@@ -25,8 +25,11 @@ def decode_endpoint(item: Mapping[str, Any]) -> Endpoint:
     reading.take({"endpoint_name": name}, "endpoint_name", checks.name, "")
     spec = decode_spec(fields.get("spec"), reading)
     if spec is not None and spec.canary is not None and len(name) > _CANARY_NAME_LIMIT:
+        # Not a problem of the name: objects stand under it already, and they are to be watched and deleted.
         reading.refuse(
-            "endpoint_name", name, f"must have at most {_CANARY_NAME_LIMIT} characters with a canary"
+            "spec.canary",
+            name,
+            f"endpoint_name must have at most {_CANARY_NAME_LIMIT} characters with a canary",
         )
         spec = None
     state = reading.take(fields, "desired_state", checks.one_of(*DesiredState), DesiredState.DEPLOYING.value)

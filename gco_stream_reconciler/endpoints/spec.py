@@ -55,8 +55,8 @@ def _read(raw: Mapping[str, Any], reading: Reading) -> EndpointSpec:
         env=_environment(raw.get("env"), reading),
         resource_requests=_quantities(resources, "requests", reading),
         resource_limits=_quantities(resources, "limits", reading),
-        command=take("command", checks.strings, ()),
-        args=take("args", checks.strings, ()),
+        command=_arguments(raw, "command", reading),
+        args=_arguments(raw, "args", reading),
         model_path=take("model_path", checks.model_path),
         model_source=take("model_source", checks.model_source),
         accelerator=take("accelerator", checks.one_of("nvidia", "neuron"), "nvidia"),
@@ -83,6 +83,14 @@ def _environment(raw: Any, reading: Reading) -> dict[str, str]:
         except RefusedError as refusal:
             reading.refuse(f"spec.env[{shown}]", None, str(refusal))
     return found
+
+
+def _arguments(raw: Mapping[str, Any], key: str, reading: Reading) -> tuple[str, ...]:
+    try:
+        return checks.strings(raw[key]) if raw.get(key) is not None else ()
+    except RefusedError as refusal:
+        reading.refuse(f"spec.{key}", None, str(refusal))  # arguments hold tokens too
+        return ()
 
 
 def _quantities(resources: Mapping[str, Any], key: str, reading: Reading) -> dict[str, str] | None:

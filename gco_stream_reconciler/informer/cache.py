@@ -43,6 +43,9 @@ class Change:
     def endpoint_keys(self) -> tuple[str, ...]:
         """Every endpoint that the object may belong to, or may have belonged to before."""
         keys = [key for obj in (self.old, self.new) if obj is not None for key in endpoint_keys(obj)]
+        if self.old is not None and self.new is None:
+            # Its name is free: the canary of `x` or the endpoint `x-canary` may be waiting for that.
+            keys += _keys_by_name(self.old)
         return tuple(dict.fromkeys(keys))
 
 
@@ -53,9 +56,11 @@ def endpoint_keys(obj: dict[str, Any]) -> tuple[str, ...]:
     """
     labels = obj["metadata"].get("labels") or {}
     named = labels.get(LABEL_ENDPOINT)
-    if named:
-        return (named,)
-    app = labels.get(LABEL_APP)
+    return (named,) if named else _keys_by_name(obj)
+
+
+def _keys_by_name(obj: dict[str, Any]) -> tuple[str, ...]:
+    app = (obj["metadata"].get("labels") or {}).get(LABEL_APP)
     if not app:
         return ()
     primary = app.removesuffix(_CANARY_SUFFIX)

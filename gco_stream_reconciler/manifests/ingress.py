@@ -14,6 +14,7 @@ from gco_stream_reconciler.manifests.service import SERVICE_PORT
 
 _ALB = "alb.ingress.kubernetes.io"
 WEIGHTED_ACTION = "weighted-routing"
+ANNOTATION_HEALTH_PATH = f"{_ALB}/healthcheck-path"
 ANNOTATION_WEIGHTS = f"{_ALB}/actions.{WEIGHTED_ACTION}"
 
 
@@ -25,7 +26,7 @@ def ingress(
     `revision` is that of the Pods' template: the health check asks where their probes do.
     """
     annotations = {
-        f"{_ALB}/healthcheck-path": root_path.health_path(endpoint, context, revision=revision),
+        ANNOTATION_HEALTH_PATH: root_path.health_path(endpoint, context, revision=revision),
         f"{_ALB}/healthcheck-interval-seconds": "15",
         f"{_ALB}/target-type": "ip",
     }

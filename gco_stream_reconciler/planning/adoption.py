@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gco_stream_reconciler.manifests.template import CONTAINER
 from gco_stream_reconciler.planning.compare import differences
 from gco_stream_reconciler.planning.observed import KubeObject, metadata
 from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
@@ -65,9 +66,46 @@ def template_differences(rendered: Mapping[str, Any], live: KubeObject) -> tuple
 
     live: as read by name, with managedFields.
     """
+    shuffled = [f"{path}(order)" for path in _disordered(rendered, live)]
     lacking = [path for path in differences(rendered, live) if path.startswith(_TEMPLATE)]
     dropped = [path for path in _dropped(rendered, live) if path.startswith(_TEMPLATE)]
-    return tuple(dict.fromkeys((*lacking, *dropped)))[:_NAMED_PATHS]
+    return tuple(dict.fromkeys((*shuffled, *lacking, *dropped)))[:_NAMED_PATHS]
+
+
+def _disordered(rendered: Mapping[str, Any], live: KubeObject) -> Iterator[str]:
+    """Variables in another order than ours: an apply would put them into ours, and that is another template."""
+    for kind in ("initContainers", "containers"):
+        standing = {each.get("name"): each for each in _pod(live).get(kind) or ()}
+        for container in _pod(rendered).get(kind) or ():
+            ours = [each["name"] for each in container.get("env") or ()]
+            theirs = [each.get("name") for each in standing.get(container["name"], {}).get("env") or ()]
+            if [name for name in ours if name in theirs] != [name for name in theirs if name in ours]:
+                yield f"{_TEMPLATE}.spec.{kind}[{container['name']}].env"
+
+
+def standing_port(live: KubeObject) -> int | None:
+    """The port that the Pods of a kept template listen on; None where it names none."""
+    ports = _container(live).get("ports") or ()
+    return next((int(port["containerPort"]) for port in ports), None)
+
+
+def standing_health_path(live: KubeObject) -> str | None:
+    """The path that the probes of a kept template ask for."""
+    container = _container(live)
+    probe = container.get("readinessProbe") or container.get("livenessProbe") or {}
+    path = (probe.get("httpGet") or {}).get("path")
+    return path if isinstance(path, str) else None
+
+
+def _container(live: KubeObject) -> Mapping[str, Any]:
+    containers: Sequence[Mapping[str, Any]] = _pod(live).get("containers") or ({},)
+    return next((each for each in containers if each.get("name") == CONTAINER), containers[0])
+
+
+def _pod(deployment: Mapping[str, Any]) -> Mapping[str, Any]:
+    template = (deployment.get("spec") or {}).get("template") or {}
+    found: Mapping[str, Any] = template.get("spec") or {}
+    return found
 
 
 def absorbed(managed_fields: Sequence[Mapping[str, Any]], api_version: str) -> list[dict[str, Any]] | None:

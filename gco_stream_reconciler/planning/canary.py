@@ -77,7 +77,9 @@ def wanted_canary(situation: Situation, primary: Template) -> Canary | None:
         replicas=wanted.replicas,
         backend=_backend(situation, manifest),
         deployment=manifest,
-        service=desired.wanted_service(endpoint, context, role=Role.CANARY),
+        service=desired.wanted_service(
+            endpoint, context, role=Role.CANARY, kept=live if template.kept is not None else None
+        ),
     )
 
 
@@ -117,7 +119,7 @@ def weight_on(ingress: KubeObject | None, endpoint_name: str) -> int | None:
         action = json.loads(annotation(ingress, ingress_manifest.ANNOTATION_WEIGHTS) or "{}")
         groups = action["forwardConfig"]["targetGroups"]
         return next((int(group["weight"]) for group in groups if group["serviceName"] == canary), 0)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return 0
 
 

@@ -12,7 +12,7 @@ from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning.actions import Action, Annotate, ObjectRef
 from gco_stream_reconciler.planning.canary import weight_on
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait, unconfirmed_ingresses
-from gco_stream_reconciler.planning.observed import KubeObject, annotation, uid
+from gco_stream_reconciler.planning.observed import STALE_LOOK_AGAIN_SECONDS, KubeObject, annotation, uid
 from gco_stream_reconciler.planning.situation import Situation, deletions
 
 ANNOTATION_RELEASED = "gco.io/traffic-released-at"
@@ -33,8 +33,10 @@ NOTHING = Removal()
 def plan_removal(situation: Situation) -> Removal:
     """The next step for a canary that is not wanted (any more). The caller takes its weight off the Ingress."""
     standing = _standing(situation)
-    if not standing or situation.observed.stale:
+    if not standing:
         return NOTHING
+    if situation.observed.stale:
+        return Removal(due=STALE_LOOK_AGAIN_SECONDS)
     ingress = situation.live("Ingress")
     if weight_on(ingress, situation.endpoint.name) is not None and situation.standing("Ingress"):
         return NOTHING  # this very plan takes the weight off; what comes then is decided on what is then seen

@@ -6,7 +6,7 @@ from gco_stream_reconciler.endpoints.model import State
 from gco_stream_reconciler.planning import notices, report
 from gco_stream_reconciler.planning.actions import Action, Delete, ObjectRef, Plan
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait, unconfirmed_ingresses
-from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas
+from gco_stream_reconciler.planning.observed import STALE_LOOK_AGAIN_SECONDS, KubeObject, ready_replicas
 from gco_stream_reconciler.planning.situation import Situation, deletions
 
 
@@ -26,7 +26,7 @@ def _take_away(situation: Situation, owned: Mapping[ObjectRef, KubeObject], reas
     wait = ingress_wait(situation, owned)
     status = report.ended(State.DELETING, situation, ready=ready, notes=wait.notes)
     if situation.observed.stale:
-        return Plan(status=status)
+        return Plan(status=status, requeue_after=STALE_LOOK_AGAIN_SECONDS)
     unconfirmed = unconfirmed_ingresses(situation)
     if unconfirmed:
         return Plan(reads=unconfirmed)

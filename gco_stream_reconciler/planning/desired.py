@@ -14,11 +14,11 @@ from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests.autoscaler import autoscaler
 from gco_stream_reconciler.manifests.context import ManifestContext
 from gco_stream_reconciler.manifests.deployment import deployment
-from gco_stream_reconciler.manifests.ingress import ingress
+from gco_stream_reconciler.manifests.ingress import ANNOTATION_HEALTH_PATH, ingress
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import service
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
-from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT
+from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, standing_health_path, standing_port
 from gco_stream_reconciler.planning.compare import differences
 from gco_stream_reconciler.planning.observed import KubeObject, annotation
 from gco_stream_reconciler.planning.template_choice import Template
@@ -46,17 +46,33 @@ def wanted_deployment(
 
 
 def wanted_service(
-    endpoint: Endpoint, context: ManifestContext, *, role: Role = Role.PRIMARY
+    endpoint: Endpoint,
+    context: ManifestContext,
+    *,
+    role: Role = Role.PRIMARY,
+    kept: KubeObject | None = None,
 ) -> Mapping[str, Any]:
-    """A Service."""
-    return _stamped(service(endpoint, context, role=role))
+    """A Service. kept: the Deployment whose template stays, whatever port the spec has by now."""
+    manifest = service(endpoint, context, role=role)
+    port = None if kept is None else standing_port(kept)
+    if port is not None:
+        manifest["spec"]["ports"][0]["targetPort"] = port
+    return _stamped(manifest)
 
 
 def wanted_ingress(
-    endpoint: Endpoint, context: ManifestContext, *, canary_weight: int | None, template: Template
+    endpoint: Endpoint,
+    context: ManifestContext,
+    *,
+    canary_weight: int | None,
+    template: Template,
+    kept: KubeObject | None = None,
 ) -> Mapping[str, Any]:
-    """The Ingress; its health check asks where the probes of the primary's Pods do."""
+    """The Ingress; its health check asks where the probes of the primary's Pods do. kept: as above."""
     manifest = ingress(endpoint, context, canary_weight=canary_weight, revision=template.probes_revision)
+    path = None if kept is None else standing_health_path(kept)
+    if path is not None:
+        manifest["metadata"]["annotations"][ANNOTATION_HEALTH_PATH] = path
     return _stamped(manifest)
 
 

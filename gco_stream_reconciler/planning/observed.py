@@ -9,6 +9,9 @@ from gco_stream_reconciler.planning.actions import ObjectRef
 
 KubeObject: TypeAlias = Mapping[str, Any]
 
+STALE_LOOK_AGAIN_SECONDS = 10.0
+"""What a stale cache holds up is looked at again after this long: that the cache is well again wakes no key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:

@@ -14,7 +14,7 @@ from gco_stream_reconciler.planning.actions import ObjectRef, Plan
 from gco_stream_reconciler.planning.deletion import plan_deletion
 from gco_stream_reconciler.planning.observed import KubeObject, Observed, annotation
 from gco_stream_reconciler.planning.ownership import Owner, owner_of
-from gco_stream_reconciler.planning.situation import PlanSettings, Situation
+from gco_stream_reconciler.planning.situation import PlanSettings, Situation, is_named
 
 CONFIRMED_AFTER_SECONDS = 60.0
 WINDOW_SECONDS = 3600.0
@@ -27,7 +27,8 @@ def orphaned_objects(name: str, observed: Observed, settings: PlanSettings) -> d
     return {
         ref: obj
         for ref, obj in observed.objects.items()
-        if owner_of(obj, name) is Owner.OURS
+        if is_named(ref, name)
+        and owner_of(obj, name) is Owner.OURS
         and annotation(obj, names.ANNOTATION_TABLE_ID) == settings.table_id
         and ref.namespace in settings.namespaces
     }
@@ -110,7 +111,8 @@ def admit(
         return Admission(recent)
     affected = len({*recent, *doomed, name})
     allowed = max(_LEAST_LIMIT, endpoints // _SHARE) if limit is None else limit
-    everything = limit is None and endpoints > 1 and affected >= endpoints
+    # What was cleaned up within the hour is not among the endpoints any more, but among the affected.
+    everything = limit is None and affected > 1 and affected >= endpoints
     if affected > allowed or everything:
         return Admission(
             recent,

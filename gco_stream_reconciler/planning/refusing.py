@@ -3,10 +3,11 @@
 The watchdog goes on: a broken item must not keep a dead endpoint on the load balancer.
 """
 
+from dataclasses import replace
+
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import notices, report, watching
 from gco_stream_reconciler.planning.actions import Action, Plan
-from gco_stream_reconciler.planning.observed import live_replicas
 from gco_stream_reconciler.planning.situation import Situation, deletions
 from gco_stream_reconciler.planning.watchdog import Verdict
 
@@ -60,13 +61,23 @@ def _taken_path(situation: Situation) -> str | None:
     return None
 
 
+def _where_it_stands(situation: Situation) -> str | None:
+    """Namespace of its objects, which may be another than the item names by now; None where nothing can stand."""
+    stands = [ref for ref in situation.owned if ref.namespace in situation.settings.namespaces]
+    if not stands:
+        allowed = situation.name_is_usable and situation.namespace_is_allowed
+        return situation.endpoint.namespace if allowed else None
+    return min(stands, key=lambda ref: (ref.kind != "Ingress", ref)).namespace
+
+
 def plan_refusal(situation: Situation, reason: str) -> Plan:
     """State error with the reason."""
-    usable = situation.name_is_usable and situation.endpoint.namespace is not None
-    if not usable or not situation.namespace_is_allowed:
+    namespace = _where_it_stands(situation)
+    if namespace is None:
         return Plan(status=report.refusal(situation, reason))
-    wanted = live_replicas(situation.live("Deployment"))
-    watch = watching.look(situation, wanted_replicas=wanted)
+    situation = replace(situation, endpoint=replace(situation.endpoint, namespace=namespace))
+    # Whatever the item wants: an Ingress that stands needs a ready Pod behind it.
+    watch = watching.look(situation, wanted_replicas=1)
     removes: tuple[Action, ...] = ()
     ingress = situation.live("Ingress")
     if watch.verdict is Verdict.REMOVE and ingress is not None and not situation.observed.stale:

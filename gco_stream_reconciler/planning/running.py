@@ -1,8 +1,8 @@
 """An endpoint that is wanted running: what must stand, in which order it is made, and what is reported.
 
 Order of effects: hand-overs that change nothing visible (replicas to an autoscaler, the predecessor's field managers to
-us); what must go before anything else (an autoscaler that is switched off, traffic that must end); Deployments and
-Services; what refers to them (autoscaler, Ingress) and the watchdog's clock; last, a canary that has lost its traffic.
+us); what must go before anything else (an autoscaler that is switched off, traffic that must end); the watchdog's clock;
+Deployments and Services; what refers to them (autoscaler, Ingress); last, a canary that has lost its traffic.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from gco_stream_reconciler.planning.canary_removal import NOTHING, Removal, keep
 from gco_stream_reconciler.planning.exposure import Backend, Route, decide_route
 from gco_stream_reconciler.planning.ingress_wait import IngressWait, ingress_wait, unconfirmed_ingresses
 from gco_stream_reconciler.planning.observed import (
+    STALE_LOOK_AGAIN_SECONDS,
     KubeObject,
     ready_replicas,
     rollout_is_stalled,
@@ -102,12 +103,18 @@ def _assemble(situation: Situation, intent: Intent, removal: Removal) -> Plan:
     if unconfirmed:
         return Plan(reads=unconfirmed)
     stages = _stages(situation, intent, scaling, removal)
+    held_up = situation.observed.stale and (hold or bool(_unwanted(situation, intent)))
     actions = tuple(action for stage in stages for action in stage)
     deletes = any(isinstance(action, Delete) for action in actions)
     return Plan(
         stages=tuple(stage for stage in stages if stage),
         status=_status(situation, intent, actions, hold=hold, wait=wait),
-        requeue_after=_soonest(wait.remaining if hold else None, intent.watch.due, removal.due),
+        requeue_after=_soonest(
+            wait.remaining if hold else None,
+            intent.watch.due,
+            removal.due,
+            STALE_LOOK_AGAIN_SECONDS if held_up else None,
+        ),
         confirm_in_home=deletes or scaling.is_destructive,
         notices=notices.of_running(situation, intent.route, intent.watch, actions),
     )
@@ -123,16 +130,16 @@ def _stages(
     last: tuple[Action, ...] = (
         *_autoscaler(situation, intent, scaling),
         *(() if narrows else ingress),
-        *watching.to_write(situation, intent.watch.clock),
     )
-    first: tuple[Action, ...] = (*_unwanted(situation, intent), *(ingress if narrows else ()))
+    unwanted = () if situation.observed.stale else _unwanted(situation, intent)
+    first: tuple[Action, ...] = (*unwanted, *(ingress if narrows else ()))
+    clock = watching.to_write(situation, intent.watch.clock)
     absorbing = _absorbing(situation, (*first, *made, *last))
-    return (scaling.handover, absorbing, first, (*made, *regained), last, *removal.stages)
+    # The clock goes before what the API server may refuse: a broken spec must not stop the watchdog.
+    return (scaling.handover, absorbing, first, clock, (*made, *regained), last, *removal.stages)
 
 
 def _unwanted(situation: Situation, intent: Intent) -> tuple[Action, ...]:
-    if situation.observed.stale:
-        return ()
     autoscaler, ingress = situation.live("HorizontalPodAutoscaler"), situation.live("Ingress")
     actions: list[Action] = []
     if autoscaler is not None and intent.spec.autoscaling is None:
@@ -156,7 +163,11 @@ def _made(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply
     )
     return (
         *_apply(situation, "Deployment", manifest),
-        *_apply(situation, "Service", desired.wanted_service(endpoint, context)),
+        *_apply(
+            situation,
+            "Service",
+            desired.wanted_service(endpoint, context, kept=_kept_deployment(situation, intent)),
+        ),
     )
 
 
@@ -175,8 +186,14 @@ def _ingress(situation: Situation, intent: Intent) -> tuple[Apply, ...]:
         situation.settings.context,
         canary_weight=intent.route.canary_weight,
         template=intent.template,
+        kept=_kept_deployment(situation, intent),
     )
     return _apply(situation, "Ingress", manifest)
+
+
+def _kept_deployment(situation: Situation, intent: Intent) -> KubeObject | None:
+    """The Deployment whose Pod template stays as the predecessor made it."""
+    return situation.live("Deployment") if intent.template.kept is not None else None
 
 
 def _apply(situation: Situation, kind: str, manifest: KubeObject) -> tuple[Apply, ...]:
@@ -206,16 +223,21 @@ def _absorbing(situation: Situation, actions: tuple[Action, ...]) -> tuple[Absor
 def _status(
     situation: Situation, intent: Intent, actions: tuple[Action, ...], *, hold: bool, wait: IngressWait
 ) -> RegionStatus:
-    settled = not hold and not any(
-        action.ref == situation.ref("Deployment") and not isinstance(action, AbsorbManagers)
-        for action in actions
+    deployment = situation.standing("Deployment")  # what goes away runs nothing that could be promoted
+    settled = (
+        not hold
+        and deployment is not None
+        and not any(
+            action.ref == situation.ref("Deployment") and not isinstance(action, AbsorbManagers)
+            for action in actions
+        )
     )
     ingress_will_stand = situation.standing("Ingress") is not None or any(
         isinstance(action, Apply) and action.ref.kind == "Ingress" for action in actions
     )
     return report.progress(
         situation,
-        deployment=situation.live("Deployment"),
+        deployment=deployment,
         desired=intent.replicas,
         settled=settled,
         exposure=report.exposure_of(exposed=intent.route.exposed and ingress_will_stand, watch=intent.watch),

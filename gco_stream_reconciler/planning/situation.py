@@ -80,8 +80,14 @@ class Situation:
 
     def owner(self, obj: KubeObject) -> Owner:
         """Whose the object is."""
-        taken = self.rivals.canary_name_is_an_item
+        taken = self.rivals.canary_name_is_an_item or self._canary_name_is_exposed
         return owner_of(obj, self.endpoint.name, canary_name_is_an_item=taken)
+
+    @cached_property
+    def _canary_name_is_exposed(self) -> bool:
+        """Whether the predecessor has an endpoint of the canary's name, with an item or without: no canary has an Ingress."""
+        ingress = names.ingress_name(names.object_name(self.endpoint.name, Role.CANARY))
+        return any(ref.kind == "Ingress" and ref.name == ingress for ref in self.observed.objects)
 
     def is_own(self, obj: KubeObject) -> bool:
         """Whether the object was made for this endpoint, by us or by the predecessor."""
@@ -109,19 +115,34 @@ class Situation:
     @cached_property
     def owned(self) -> Mapping[ObjectRef, KubeObject]:
         """Every object seen that is this endpoint's own, in whatever namespace."""
-        return {ref: obj for ref, obj in sorted(self.observed.objects.items()) if self.is_own(obj)}
+        return {
+            ref: obj
+            for ref, obj in sorted(self.observed.objects.items())
+            if is_named(ref, self.endpoint.name) and self.is_own(obj)
+        }
 
     def unsure(self) -> tuple[ObjectRef, ...]:
         """Objects that lack our labels: their field managers tell more, which only a read by name shows."""
         return tuple(
             ref
             for ref, obj in sorted(self.observed.objects.items())
-            if self.owner(obj) is Owner.PREDECESSOR and ref not in self.observed.fetched
+            if ref not in self.observed.fetched
+            and is_named(ref, self.endpoint.name)
+            and self.owner(obj) is Owner.PREDECESSOR
         )
 
     def unseen(self, refs: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:
         """Those of the refs under which a stranger's object may stand unseen."""
         return tuple(ref for ref in refs if self.observed.is_unknown(ref))
+
+
+def is_named(ref: ObjectRef, endpoint_name: str) -> bool:
+    """Whether an endpoint's objects have this name: our labels are soon copied onto something else (`kubectl expose`)."""
+    return any(
+        ref == _ref(endpoint_name, ref.namespace, ref.kind, role)
+        for role, kinds in names.KINDS_BY_ROLE.items()
+        if ref.kind in kinds
+    )
 
 
 def deletions(objects: Iterable[tuple[ObjectRef, KubeObject]], reason: str) -> Iterator[Delete]:

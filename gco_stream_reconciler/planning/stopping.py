@@ -11,6 +11,7 @@ from gco_stream_reconciler.planning import report, watching
 from gco_stream_reconciler.planning.actions import Action, ObjectRef, Plan, SetReplicas
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait, unconfirmed_ingresses
 from gco_stream_reconciler.planning.observed import (
+    STALE_LOOK_AGAIN_SECONDS,
     KubeObject,
     is_deleting,
     live_replicas,
@@ -27,13 +28,15 @@ def plan_stop(situation: Situation) -> Plan:
     """Scale to 0 without a moment in which the load balancer sends requests to Pods that are going."""
     owned = situation.owned
     wait = ingress_wait(situation, owned)
-    stages = () if situation.observed.stale else _stages(situation, owned, ingress_is_gone=wait.is_over)
+    due = _stages(situation, owned, ingress_is_gone=wait.is_over)
+    held_up = bool(due) and situation.observed.stale
+    stages = () if held_up else due
     unconfirmed = unconfirmed_ingresses(situation)
     if stages and unconfirmed:
         return Plan(reads=unconfirmed)
     deployments = [obj for ref, obj in owned.items() if ref.kind == "Deployment"]
     at_rest = (
-        wait.is_over and not stages and not _goes(situation, owned) and not any(map(_has_pods, deployments))
+        wait.is_over and not due and not _goes(situation, owned) and not any(map(_has_pods, deployments))
     )
     if at_rest and (situation.reported is None or situation.reported.state != State.STOPPED):
         # A Deployment whose labels were taken off runs on unseen: look by name before calling it stopped.
@@ -42,7 +45,8 @@ def plan_stop(situation: Situation) -> Plan:
             return Plan(reads=unseen)
     state = State.STOPPED if at_rest else State.STOPPING
     status = report.ended(state, situation, ready=sum(map(ready_replicas, deployments)), notes=wait.notes)
-    return Plan(stages=stages, status=status, requeue_after=wait.remaining, confirm_in_home=bool(stages))
+    again = STALE_LOOK_AGAIN_SECONDS if held_up else wait.remaining
+    return Plan(stages=stages, status=status, requeue_after=again, confirm_in_home=bool(stages))
 
 
 def _stages(

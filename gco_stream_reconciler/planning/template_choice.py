@@ -16,6 +16,7 @@ from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, Kept, decod
 from gco_stream_reconciler.planning.observed import KubeObject, annotation, metadata
 
 _PREDECESSOR_REVISION = 0
+_LONGEST_REVISION = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,11 @@ def _is_unmarked(live: KubeObject) -> bool:
 
 def _recorded_revision(live: KubeObject) -> int | None:
     recorded = annotation(live, names.ANNOTATION_TEMPLATE_REVISION)
-    if recorded is None or not (recorded.isascii() and recorded.isdigit()):
+    if (
+        recorded is None
+        or len(recorded) > _LONGEST_REVISION
+        or not (recorded.isascii() and recorded.isdigit())
+    ):
         return None
     return int(recorded) if int(recorded) <= NEWEST_TEMPLATE_REVISION else None
 

@@ -8,7 +8,6 @@ Not on the Deployment: its annotations count as changes of its generation. Not o
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,6 +15,9 @@ from enum import Enum
 ANNOTATION_WATCHDOG = "gco.io/watchdog"
 RECOVERY_SECONDS = 60.0
 """Readiness for this long clears the clock."""
+
+_END_OF_TIME = 2.0**35
+# About the year 3058: what an annotation gives must be a time that can be shown.
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,17 @@ def decode_clock(text: str | None) -> Clock | None:
         ready = raw.get("readySince")
         return Clock(
             spec=str(raw["spec"]),
-            unready_since=_finite(raw["unreadySince"]),
-            ready_since=None if ready is None else _finite(ready),
+            unready_since=_moment(raw["unreadySince"]),
+            ready_since=None if ready is None else _moment(ready),
             removals=int(raw.get("removals", 0)),
         )
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
-def _finite(value: object) -> float:
+def _moment(value: object) -> float:
     number = float(str(value))
-    if not math.isfinite(number):
+    if not 0 <= number < _END_OF_TIME:  # nor is a NaN
         raise ValueError(f"{value} is no moment")
     return number
 

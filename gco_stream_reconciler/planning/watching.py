@@ -1,7 +1,9 @@
 """The watchdog's clock of one endpoint: read from its Service, written back there."""
 
+from dataclasses import replace
+
 from gco_stream_reconciler.planning.actions import Annotate
-from gco_stream_reconciler.planning.observed import annotation, ready_replicas, uid
+from gco_stream_reconciler.planning.observed import STALE_LOOK_AGAIN_SECONDS, annotation, ready_replicas, uid
 from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.watchdog import (
     ANNOTATION_WATCHDOG,
@@ -19,14 +21,24 @@ def look(situation: Situation, *, wanted_replicas: int) -> Watch:
     """What the clock says now. An endpoint that is to run nothing has none."""
     if wanted_replicas == 0:
         return _AT_REST
-    return watch(
+    exposed = situation.standing("Ingress") is not None
+    found = watch(
         _written(situation),
         spec=situation.endpoint.spec_hash,
         ready=ready_replicas(situation.standing("Deployment")) > 0,
-        exposed=situation.standing("Ingress") is not None,
+        exposed=exposed,
         now=situation.now,
         threshold_seconds=situation.settings.lifecycle.unhealthy_threshold_seconds,
     )
+    return _postponed(found) if exposed and situation.observed.stale else found
+
+
+def _postponed(found: Watch) -> Watch:
+    """Nothing is removed on a stale cache's word, so no removal is counted or said either."""
+    if found.verdict is not Verdict.REMOVE or found.clock is None:
+        return found
+    before = replace(found.clock, removals=found.clock.removals - 1)
+    return Watch(Verdict.NO_OBJECTION, before, STALE_LOOK_AGAIN_SECONDS)
 
 
 def to_write(situation: Situation, clock: Clock | None) -> tuple[Annotate, ...]:

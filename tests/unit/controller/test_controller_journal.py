@@ -67,6 +67,7 @@ def reporter(to: EndpointJournal, events: list[MutableMapping[str, Any]] | None 
         table=MemoryTable(),
         queue=WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver()),
         look_again=lambda _: None,
+        look_again_after=lambda _name, _seconds: None,
         region=REGION,
         reads_are_home=True,
         observer=RecordingObserver(),

@@ -87,6 +87,7 @@ async def resyncing(*, seed: int = 7, clock: Callable[[], float] = now) -> Async
         table=table,
         queue=queue,
         look_again=queue.add,
+        look_again_after=queue.add_after,
         region=REGION,
         reads_are_home=True,
         observer=observer,

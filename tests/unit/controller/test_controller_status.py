@@ -61,6 +61,7 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
         table=table,
         queue=queue,
         look_again=again.append,
+        look_again_after=lambda name, _: again.append(name),
         region=REGION,
         reads_are_home=reads_are_home,
         observer=observer,

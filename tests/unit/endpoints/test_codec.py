@@ -16,7 +16,7 @@ REFUSALS = {
     "replicas is a word": ("spec.replicas", "whole number from 0"),
     "port out of range": ("spec.port", "from 1 to 65535"),
     "name is not a DNS label": ("endpoint_name", "DNS label"),
-    "name too long for the canary's suffix": ("endpoint_name", "at most 56 characters"),
+    "name too long for the canary's suffix": ("spec.canary", "at most 56 characters"),
     "unknown desired_state": ("desired_state", "deploying or running or stopped or deleted"),
     "canary weight 100": ("spec.canary.weight", "from 1 to 99"),
     "canary without an image": ("spec.canary.image", "is required"),
