@@ -170,3 +170,4 @@ def _explain(
     ):
         console.print(f"  {command}", markup=False, soft_wrap=True)
     console.print(f"API server: {cluster.url}", markup=False)
+    console.print(f"Operator's page: http://127.0.0.1:{application.debug_port}/", markup=False)

@@ -1,22 +1,23 @@
 """The commands and how they end: one sentence on stderr with the remedy, and a documented exit code."""
 
 import asyncio
-import sys
 from typing import Annotated
 
 import typer
 import uvloop
-from rich.console import Console
 
 from gco_stream_reconciler import __version__
 from gco_stream_reconciler.app.application import Application, run_until_signalled
+from gco_stream_reconciler.cli.commands import register
 from gco_stream_reconciler.cli.demo import demo
+from gco_stream_reconciler.cli.ending import OneSentenceGroup, say
 from gco_stream_reconciler.errors import FatalError
 from gco_stream_reconciler.settings import Settings, load_settings
 from gco_stream_reconciler.telemetry.logging import configure_logging
 
 app = typer.Typer(
     name="gco-stream-reconciler",
+    cls=OneSentenceGroup,
     help="Makes this Region's EKS cluster match GCO's table of inference endpoints, within a second of each write.",
     no_args_is_help=True,
     add_completion=False,
@@ -79,7 +80,7 @@ def run(
         )
         _run(settings)
     except FatalError as error:
-        _say(error)
+        say(str(error))
         raise typer.Exit(error.exit_code) from None
 
 
@@ -93,6 +94,7 @@ def _run(settings: Settings) -> None:
 app.command(
     epilog="Example: `gco-stream-reconciler demo --serve`, then in another shell the `kubectl` line that it prints."
 )(demo)
+register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -104,12 +106,6 @@ def _version(
         raise typer.Exit
 
 
-def _say(error: Exception) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"gco-stream-reconciler: {error}", markup=False
-    )
-
-
 def main() -> None:
     """Entry point of the installed command."""
-    sys.exit(app(standalone_mode=True))
+    app()

@@ -1,0 +1,70 @@
+"""Whether a cluster as it was read can carry the endpoints. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
+from gco_stream_reconciler.manifests.names import LABEL_MANAGED_BY, LABEL_TYPE, MANAGED_BY, TYPE_INFERENCE
+
+_CONTROLLERS = ("ingress.k8s.aws/alb", "eks.amazonaws.com/alb")
+_ALL = ("get", "list", "watch", "create", "patch", "delete")
+
+
+class Permission(NamedTuple):
+    """Verbs on one resource type; `name` narrows those that RBAC can narrow."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    name: str = ""
+
+
+PERMISSIONS = (
+    Permission("apps", "deployments", _ALL),
+    Permission("", "services", _ALL),
+    Permission("networking.k8s.io", "ingresses", _ALL),
+    Permission("autoscaling", "horizontalpodautoscalers", _ALL),
+    Permission("", "pods", ("list",)),
+    Permission("events.k8s.io", "events", ("create", "patch")),
+)
+"""As the chart's Role grants them."""
+
+
+def judged_ingress_class(name: str, found: Mapping[str, Any]) -> Check:
+    """Whether a load balancer's controller answers for the class."""
+    controller = str((found.get("spec") or {}).get("controller", ""))
+    if controller in _CONTROLLERS:
+        return ok(name, f"of {controller}")
+    remedy = f"the class must be of {' or '.join(_CONTROLLERS)}"
+    return fail(name, f"of {controller or 'no controller'}", remedy)
+
+
+def judged_platform_ingress(name: str, ingresses: Iterable[Mapping[str, Any]], ingress_class: str) -> Check:
+    """Whether the load balancer outlives the last endpoint: deleting the last Ingress of its group deletes it."""
+    others = [each for each in ingresses if _is_of_class(each, ingress_class) and not _is_an_endpoints(each)]
+    if others:
+        shown = ", ".join(sorted(_full_name(each) for each in others)[:3])
+        return ok(name, f"kept by {shown}" + (f" and {len(others) - 3} more" if len(others) > 3 else ""))  # noqa: PLR2004 - as many are shown
+    remedy = (
+        "keep GCO's platform Ingress in the same group: with the last endpoint's Ingress the load balancer itself would "
+        "be deleted, and Global Accelerator with it lose its target"
+    )
+    return warn(name, f"no Ingress of class {ingress_class} but those of endpoints", remedy)
+
+
+def _is_of_class(ingress: Mapping[str, Any], ingress_class: str) -> bool:
+    annotations = (ingress.get("metadata") or {}).get("annotations") or {}
+    given = (ingress.get("spec") or {}).get("ingressClassName") or annotations.get(
+        "kubernetes.io/ingress.class"
+    )
+    return bool(given == ingress_class)
+
+
+def _is_an_endpoints(ingress: Mapping[str, Any]) -> bool:
+    labels = (ingress.get("metadata") or {}).get("labels") or {}
+    return labels.get(LABEL_MANAGED_BY) == MANAGED_BY or labels.get(LABEL_TYPE) == TYPE_INFERENCE
+
+
+def _full_name(ingress: Mapping[str, Any]) -> str:
+    meta = ingress.get("metadata") or {}
+    return f"{meta.get('namespace')}/{meta.get('name')}"

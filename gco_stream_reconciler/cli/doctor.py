@@ -1,0 +1,111 @@
+"""`doctor`: whether everything that the controller rests on is there, each line with its remedy."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from gco_stream_reconciler.cli.checks import Check, Verdict, fail, worst
+from gco_stream_reconciler.cli.cluster_probes import cluster_checks
+from gco_stream_reconciler.cli.connection import TableSide, open_cluster, open_table
+from gco_stream_reconciler.cli.ending import Exit, code_of, finish
+from gco_stream_reconciler.cli.looking import decoded, read_items
+from gco_stream_reconciler.cli.options import (
+    HomeRegion,
+    Kubeconfig,
+    Namespace,
+    Region,
+    TableName,
+    region_settings,
+)
+from gco_stream_reconciler.cli.output import Format, console, print_json, print_text, styled, yaml_of
+from gco_stream_reconciler.cli.status import plainly
+from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
+from gco_stream_reconciler.cli.table_probes import described, tried_actions
+from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.errors import ReconcilerError
+from gco_stream_reconciler.settings import Settings
+
+
+def doctor(
+    region: Region = None,
+    kubeconfig: Kubeconfig = None,
+    namespace: Namespace = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print.")] = Format.TABLE,
+    table_name: TableName = None,
+    home_region: HomeRegion = None,
+) -> None:
+    """Check the table, its stream, IAM, RBAC and the cluster. Writes nothing.
+
+    Permissions are those of the account that runs it: to check the controller's, run it in its Pod. Exit code 1 when a
+    line fails; a warning does not.
+    """
+
+    async def work() -> list[Check]:
+        settings = region_settings(
+            region=region,
+            table_name=table_name,
+            home_region=home_region,
+            kubeconfig=kubeconfig,
+            namespace=namespace,
+        )
+        async with open_table(settings) as table:
+            checks, endpoints = await _table(table, settings)
+        return [*checks, *await _cluster(settings, endpoints)]
+
+    show(finish(work()), output)
+
+
+def show(checks: list[Check], output: Format) -> None:
+    """Print the lines, and exit with 1 where one fails."""
+    verdict = worst(checks)
+    document: Any = {"verdict": verdict, "checks": [asdict(check) for check in checks]}
+    if output is Format.JSON:
+        print_json(document)
+    elif output is Format.YAML:
+        print_text(yaml_of(plainly(document)))
+    else:
+        _print(checks)
+    if verdict is Verdict.FAIL:
+        raise typer.Exit(int(Exit.FAILED))
+
+
+def _print(checks: list[Check]) -> None:
+    """A line for each check, its remedy below."""
+    where = console()
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        where.print(styled(check.verdict), " " * (4 - len(check.verdict)), end=" ")
+        where.print(styled(f"{check.name.ljust(width)}  {check.found}"))
+        if check.remedy:
+            where.print(styled(f"      {' ' * width} → {check.remedy}"))
+
+
+async def _table(table: TableSide, settings: Settings) -> tuple[list[Check], list[Endpoint]]:
+    place = settings.place
+    try:
+        description = await described(table.clients, place)
+    except ReconcilerError as error:
+        if code_of(error) is Exit.USAGE:
+            raise
+        return [fail("table", str(error), "correct this first; the other checks of the table need it")], []
+    checks = list(judged_table(place.table_name, description))
+    endpoints: list[Endpoint] = []
+    with suppress(ReconcilerError):  # the check of the action Scan says it
+        endpoints = decoded(await read_items(table.endpoints))
+    targets = {region for endpoint in endpoints for region in endpoint.target_regions or ()}
+    checks += judged_readers(
+        description, targets, home=place.home_region, region=place.region, read_region=place.read_region
+    )
+    return [*checks, *await tried_actions(table.clients, place)], endpoints
+
+
+async def _cluster(settings: Settings, endpoints: list[Endpoint]) -> list[Check]:
+    here = [each for each in endpoints if settings.place.region in (each.target_regions or ())]
+    needs_claim = any(each.spec and (each.spec.model_path or each.spec.model_source) for each in here)
+    try:
+        async with open_cluster(settings) as cluster:
+            return await cluster_checks(cluster.client, settings, needs_claim=needs_claim)
+    except ReconcilerError as error:
+        return [fail("API server", str(error), "give --kubeconfig, or run it in the controller's Pod")]

@@ -1,0 +1,122 @@
+"""What the controller would see and decide, looked up for one command: the item, its neighbours, its objects by name."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gco_stream_reconciler.aws.endpoint_table import EndpointTable, Item
+from gco_stream_reconciler.cli.connection import ClusterSide
+from gco_stream_reconciler.cli.ending import CommandError
+from gco_stream_reconciler.endpoints.codec import decode_endpoint
+from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.manifests import names
+from gco_stream_reconciler.planning.actions import ObjectRef, Plan
+from gco_stream_reconciler.planning.observed import KubeObject, Observed
+from gco_stream_reconciler.planning.plan import plan
+from gco_stream_reconciler.planning.rivals import Neighbourhood, Rivals, claim_of
+from gco_stream_reconciler.planning.situation import PlanSettings, Situation
+from gco_stream_reconciler.settings import Settings
+
+_ROUNDS = 6
+_POD_LIMIT = 50
+_AT_A_TIME = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One endpoint at one moment. decided: what this Region's controller would do now."""
+
+    situation: Situation
+    decided: Plan
+
+
+async def read_items(table: EndpointTable) -> list[Item]:
+    """Every item, by name."""
+    found: list[Item] = []
+    async for page in table.scan():
+        found.extend(page)
+    return sorted(found, key=lambda item: str(item.get("endpoint_name")))
+
+
+def neighbours(endpoints: Iterable[Endpoint], region: str) -> Neighbourhood:
+    """The claims of all endpoints, for what rivals an endpoint has."""
+    found = Neighbourhood()
+    for endpoint in endpoints:
+        found.see(endpoint.name, claim_of(endpoint, region))
+    return found
+
+
+async def plan_settings(settings: Settings, table: EndpointTable) -> PlanSettings:
+    """What the rules are tuned by, with the table's identity."""
+    description = await table.describe()
+    return PlanSettings(
+        region=settings.place.region,
+        namespaces=settings.place.namespaces,
+        table_id=description.table_id,
+        lifecycle=settings.lifecycle,
+    )
+
+
+class Looker:
+    """Looks at endpoints of one Region as its controller does, but reads every object by name and writes nothing."""
+
+    def __init__(self, cluster: ClusterSide, settings: PlanSettings) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
+
+    async def look(self, endpoint: Endpoint, rivals: Rivals) -> Look:
+        """Read, plan, read what the plan asks for, plan again."""
+        observed = await self._read(Observed(), self._possible(endpoint))
+        for _ in range(_ROUNDS):
+            now = time.time()
+            decided = plan(endpoint, observed, now, self._settings, rivals)
+            if decided.reads:
+                observed = await self._read(observed, decided.reads)
+            elif decided.needs_pods is not None:
+                pods = await self._cluster.objects.list_pods(
+                    decided.needs_pods.namespace, f"app={decided.needs_pods.name}", _POD_LIMIT
+                )
+                observed = replace(observed, pods=tuple(pods))
+            else:
+                return Look(Situation(endpoint, observed, now, self._settings, rivals), decided)
+        raise CommandError(f"endpoint {endpoint.name}: the plan keeps asking for reads; please report this")
+
+    async def _read(self, observed: Observed, refs: Iterable[ObjectRef]) -> Observed:
+        asked = tuple(refs)
+        found = await asyncio.gather(*(self._get(ref) for ref in asked))
+        objects = dict(observed.objects)
+        for ref, obj in zip(asked, found, strict=True):
+            objects.pop(ref, None)
+            if obj is not None:
+                objects[ref] = obj
+        return replace(observed, objects=objects, fetched=observed.fetched | set(asked))
+
+    async def _get(self, ref: ObjectRef) -> KubeObject | None:
+        async with self._slots:
+            return await self._cluster.objects.get(ref.kind, ref.namespace, ref.name)
+
+    def _possible(self, endpoint: Endpoint) -> list[ObjectRef]:
+        if any(problem.field == "endpoint_name" for problem in endpoint.problems):
+            return []  # nothing in the cluster can carry such a name
+        return [
+            ObjectRef(kind, namespace, _object_name(endpoint.name, kind, role))
+            for namespace in self._settings.namespaces
+            for role, kinds in names.KINDS_BY_ROLE.items()
+            for kind in kinds
+        ]
+
+
+def chosen(endpoints: Iterable[Endpoint], name: str | None) -> list[Endpoint]:
+    """All endpoints, or the one of this name."""
+    return [endpoint for endpoint in endpoints if name is None or endpoint.name == name]
+
+
+def decoded(items: Iterable[Item]) -> list[Endpoint]:
+    """Items as endpoints."""
+    return [decode_endpoint(item) for item in items]
+
+
+def _object_name(name: str, kind: str, role: names.Role) -> str:
+    return names.ingress_name(name) if kind == "Ingress" else names.object_name(name, role)

@@ -1,0 +1,100 @@
+"""When a wait is over. Pure."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, State
+from gco_stream_reconciler.planning.report import is_about_current_spec
+
+
+class Goal(StrEnum):
+    """What is waited for, in every Region that is looked at."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionProgress:
+    """One Region: whether it is where it should be, and what it says."""
+
+    region: str
+    state: str
+    ready: int
+    wanted: int
+    reached: bool
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """failed: why it cannot be reached without somebody's doing; None while it can."""
+
+    regions: tuple[RegionProgress, ...]
+    reached: bool
+    failed: str | None = None
+
+
+_ASKED_BY = {
+    Goal.RUNNING: (DesiredState.DEPLOYING, DesiredState.RUNNING),
+    Goal.STOPPED: (DesiredState.STOPPED,),
+    Goal.DELETED: (DesiredState.DELETED,),
+}
+
+
+def judge(endpoint: Endpoint | None, goal: Goal, only: Collection[str] = ()) -> Progress:
+    """How far an endpoint is. None: the item is gone. only: Regions to look at, all if empty."""
+    if endpoint is None:
+        gone = goal is Goal.DELETED
+        return Progress((), reached=gone, failed=None if gone else "the endpoint was deleted meanwhile")
+    regions = tuple(_region(endpoint, goal, region) for region in _regions(endpoint, goal, only))
+    unasked = _unasked(endpoint, goal)
+    if unasked:
+        return Progress(regions, reached=False, failed=unasked)
+    # With `only`, a Region's own report counts; without, a deletion is over when the item is gone.
+    done = (
+        bool(regions)
+        and all(region.reached for region in regions)
+        and (goal is not Goal.DELETED or bool(only))
+    )
+    return Progress(regions, reached=done, failed=None if done else _broken(endpoint, regions))
+
+
+def _regions(endpoint: Endpoint, goal: Goal, only: Collection[str]) -> list[str]:
+    targets = set(endpoint.target_regions or ())
+    known = targets | set(endpoint.region_status) if goal is Goal.DELETED else targets
+    return sorted(known & set(only)) if only else sorted(known)
+
+
+def _region(endpoint: Endpoint, goal: Goal, region: str) -> RegionProgress:
+    status = endpoint.region_status.get(region)
+    if status is None:
+        return RegionProgress(region, "not heard of yet", 0, 0, reached=False)
+    current = goal is not Goal.RUNNING or is_about_current_spec(status, endpoint)
+    return RegionProgress(
+        region=region,
+        state=str(status.state) if current else f"{status.state} (of an earlier spec)",
+        ready=status.replicas_ready,
+        wanted=status.replicas_desired,
+        reached=status.state == goal.value and current,
+        said=status.error or status.message or "",
+    )
+
+
+def _unasked(endpoint: Endpoint, goal: Goal) -> str | None:
+    wanted = endpoint.desired_state
+    if wanted is None or wanted in _ASKED_BY[goal]:
+        return None
+    verb = {Goal.RUNNING: "start", Goal.STOPPED: "stop", Goal.DELETED: "delete"}[goal]
+    return f"the table wants it {wanted}, so it will not become {goal}: `endpoint {verb} {endpoint.name}` asks for that"
+
+
+def _broken(endpoint: Endpoint, regions: tuple[RegionProgress, ...]) -> str | None:
+    """An error about the spec as it is now stays until somebody acts."""
+    for each in regions:
+        status = endpoint.region_status.get(each.region)
+        if status is not None and status.state == State.ERROR and is_about_current_spec(status, endpoint):
+            return f"{each.region} reports an error: {status.error or status.message or 'without a reason'}"
+    return None
