@@ -16,11 +16,9 @@ from gco_stream_reconciler.console.guard import RefusedError, guard
 from gco_stream_reconciler.console.plain import Json, text
 from gco_stream_reconciler.console.selection import Selection, page_number, select
 from gco_stream_reconciler.console.views import About, ConsoleSource, EndpointDetail
-from gco_stream_reconciler.errors import ConfigurationError
+from gco_stream_reconciler.listener import Listener
 
 _ENDPOINT_SECONDS = 10.0
-# A client that reads slowly must not hold up the end of the process.
-_SHUTDOWN_SECONDS = 1.0
 _STATIC = {
     "console.css": "text/css",
     "console.js": "text/javascript",
@@ -46,8 +44,6 @@ class ConsoleServer:
     ) -> None:
         self._source = source
         self._about = about
-        self._host = host
-        self._wanted_port = port
         self._now = now
         self._depths = DepthHistory()
         self._files = {name: (files(__package__) / "static" / name).read_bytes() for name in _STATIC}
@@ -61,29 +57,20 @@ class ConsoleServer:
         app.router.add_get("/debug/endpoints/{name:[^/]+}", self._debug_endpoint)
         app.router.add_get("/debug/shards", self._debug_shards)
         app.router.add_get("/static/{file}", self._static)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._listener = Listener(app, host=host, port=port, setting="DEBUG_PORT")
 
     async def __aenter__(self) -> Self:
         """Listen. Raises ConfigurationError where the port is taken."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._wanted_port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ConfigurationError(
-                f"{self._host} port {self._wanted_port} cannot be listened on: {error.strerror or error}; "
-                "set DEBUG_PORT (0 takes any)"
-            ) from error
+        await self._listener.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._listener.__aexit__()
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return int(self._runner.addresses[0][1])
+        return self._listener.port
 
     async def sample(self) -> None:
         """Look at the queue's depth once a second, for ever."""

@@ -8,11 +8,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from gco_stream_reconciler.errors import ConfigurationError
+from gco_stream_reconciler.listener import Listener
 from gco_stream_reconciler.telemetry.health import Check, Health, reasons
-
-# A client that reads slowly must not hold up the end of the process.
-_SHUTDOWN_SECONDS = 1.0
 
 
 class ProbeServer:
@@ -31,34 +28,24 @@ class ProbeServer:
     ) -> None:
         self._health = health
         self._registry = registry
-        self._host = host
-        self._wanted_port = port
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._listener = Listener(app, host=host, port=port, setting="HTTP_PORT")
 
     async def __aenter__(self) -> Self:
         """Listen. Raises ConfigurationError where the port is taken."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._wanted_port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ConfigurationError(
-                f"port {self._wanted_port} cannot be listened on: {error.strerror or error}; set HTTP_PORT (0 takes any)"
-            ) from error
+        await self._listener.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._listener.__aexit__()
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return int(self._runner.addresses[0][1])
+        return self._listener.port
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return _probe(self._health.alive)

@@ -1,0 +1,42 @@
+"""One HTTP listener, as a context manager."""
+
+from typing import Self
+
+from aiohttp import web
+
+from gco_stream_reconciler.errors import ConfigurationError
+
+# A client that reads slowly must not hold up the end of the process.
+_SHUTDOWN_SECONDS = 1.0
+
+
+class Listener:
+    """Serves an application at an address. setting: the variable that chooses the port, for the error's remedy."""
+
+    def __init__(self, app: web.Application, *, host: str, port: int, setting: str) -> None:
+        self._host = host
+        self._wanted_port = port
+        self._setting = setting
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises ConfigurationError where the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._wanted_port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigurationError(
+                f"{self._host} port {self._wanted_port} cannot be listened on: {error.strerror or error}; "
+                f"set {self._setting} (0 takes any)"
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._runner.addresses[0][1])
