@@ -82,3 +82,14 @@ chaos: $(TEST)/.made ## Kill, stop and suspend real processes for MINUTES=5, the
 
 docs: $(TEST)/.made ## Write docs/metrics.md anew, after a change of metrics
 	$(TEST)/bin/python -m docs.tools
+
+SEEDS ?= 100
+START ?= 0
+
+.PHONY: simulate crash-points
+
+simulate: $(TEST)/.made ## Run SEEDS=100 simulated histories from START=0 on (one again, aloud: SEEDS=1 START=42 ARGS=--aloud)
+	PYTHONHASHSEED=0 $(TEST)/bin/python -m tests.simulation --seeds $(SEEDS) --start $(START) $(ARGS)
+
+crash-points: $(TEST)/.made ## Let the process die at every write of every story (ARGS="--story delete --at after:3")
+	PYTHONHASHSEED=0 $(TEST)/bin/python -m tests.simulation.crash_points $(ARGS)

@@ -71,7 +71,7 @@ async def test_an_endpoint_lives_from_deploy_to_delete(writer: Writer, api: Clus
         await reported(writer, "llama", "running")
         assert await api.objects() == WHOLE
         writer.set_state("llama", "deleted")
-        await reported(writer, "llama", "deleted")
+        await purged(writer, "llama")
         assert await api.objects() == set()
 
 
