@@ -7,16 +7,26 @@ from typing import Any
 from gco_stream_reconciler.endpoints.model import Endpoint, EndpointSpec
 from gco_stream_reconciler.manifests import names
 from gco_stream_reconciler.manifests.names import Role
+from gco_stream_reconciler.manifests.template_settings import TemplateSettings
 from gco_stream_reconciler.settings import LifecycleSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestContext:
-    """region: where the objects are made. table_id: identity of the table that they are made from."""
+    """region: where the objects are made. table_id: identity of the table that they are made from.
+
+    recorded: the settings that a Pod template stays rendered with; None for the present ones.
+    """
 
     region: str
     table_id: str
     settings: LifecycleSettings
+    recorded: TemplateSettings | None = None
+
+    @property
+    def template_settings(self) -> TemplateSettings:
+        """What Pod templates, and what goes with them, are rendered with."""
+        return TemplateSettings.of(self.settings) if self.recorded is None else self.recorded
 
 
 def spec_of(endpoint: Endpoint) -> EndpointSpec:

@@ -17,11 +17,14 @@ def deployment(
     """The manifest. `replicas` None leaves the field out: an autoscaler owns it.
 
     `revision` is the Pod template's; None leaves the template out: what stands is another program's and stays. The
-    progress deadline covers the longest start that the startup probe allows (rule 1).
+    progress deadline covers the longest start that the startup probe allows (rule 1), by the present settings and by those
+    that the template stays rendered with (rule 15).
     """
+    settings = context.template_settings
+    startup_limit = max(context.settings.startup_limit_seconds, settings.startup_limit_seconds)
     spec: dict[str, Any] = {
         "selector": {"matchLabels": selector(endpoint, role)},
-        "progressDeadlineSeconds": context.settings.startup_limit_seconds + _PROGRESS_MARGIN_SECONDS,
+        "progressDeadlineSeconds": startup_limit + _PROGRESS_MARGIN_SECONDS,
     }
     annotations = {}
     if revision is not None:
@@ -31,6 +34,8 @@ def deployment(
             names.ANNOTATION_TEMPLATE_REVISION: str(revision),
             names.ANNOTATION_TEMPLATE_HASH: template_hash(template),
         }
+        if revision >= 1:  # the predecessor's template shows none of them
+            annotations[names.ANNOTATION_TEMPLATE_SETTINGS] = settings.encoded()
     if replicas is not None:
         spec["replicas"] = replicas
     return {

@@ -64,7 +64,7 @@ def init_container(
         return {**container, "image": _PREDECESSOR_IMAGE, "command": ["/bin/sh", "-c", line]}
     return {
         **container,
-        "image": context.settings.model_sync_image,
+        "image": context.template_settings.model_sync_image,
         "command": ["/bin/sh", "-c", SYNC_SCRIPT],
         "env": [
             {"name": "MODEL_SOURCE", "value": source},

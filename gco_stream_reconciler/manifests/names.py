@@ -27,6 +27,7 @@ LABEL_CANARY = "gco.io/canary"
 ANNOTATION_TABLE_ID = "gco.io/table-id"
 ANNOTATION_TEMPLATE_REVISION = "gco.io/template-revision"
 ANNOTATION_TEMPLATE_HASH = "gco.io/template-hash"
+ANNOTATION_TEMPLATE_SETTINGS = "gco.io/template-settings"
 
 NEWEST_TEMPLATE_REVISION = 1
 

@@ -25,7 +25,7 @@ def arguments(endpoint: Endpoint, context: ManifestContext, *, revision: int) ->
             if image_is(spec.image, _PREDECESSOR_IMAGES)
             else args
         )
-    if image_is(spec.image, context.settings.root_path_images):
+    if image_is(spec.image, context.template_settings.root_path_images):
         return [*args, FLAG, ingress_path_of(endpoint)]
     return args
 

@@ -120,7 +120,7 @@ def _probes(endpoint: Endpoint, context: ManifestContext, revision: int) -> dict
     }
     if revision >= 1:
         # The other probes begin only after this one, so a slow model load is not killed.
-        failures = -(-context.settings.startup_limit_seconds // STARTUP_PERIOD_SECONDS)
+        failures = -(-context.template_settings.startup_limit_seconds // STARTUP_PERIOD_SECONDS)
         probes["startupProbe"] = {
             "httpGet": dict(get),
             "periodSeconds": STARTUP_PERIOD_SECONDS,

@@ -38,7 +38,9 @@ def wanted_deployment(
     template: Template,
 ) -> Mapping[str, Any]:
     """A Deployment. `replicas` None leaves the field to the autoscaler."""
-    manifest = deployment(endpoint, context, role=role, replicas=replicas, revision=template.revision)
+    manifest = deployment(
+        endpoint, template.context(context), role=role, replicas=replicas, revision=template.revision
+    )
     marks = {ANNOTATION_REPLICAS_BY: BY_AUTOSCALER if replicas is None else BY_SPEC}
     if template.kept is not None:
         marks[ANNOTATION_KEPT] = template.kept.encoded()
@@ -69,7 +71,12 @@ def wanted_ingress(
     kept: KubeObject | None = None,
 ) -> Mapping[str, Any]:
     """The Ingress; its health check asks where the probes of the primary's Pods do. kept: as above."""
-    manifest = ingress(endpoint, context, canary_weight=canary_weight, revision=template.probes_revision)
+    manifest = ingress(
+        endpoint,
+        template.context(context),
+        canary_weight=canary_weight,
+        revision=template.probes_revision,
+    )
     path = None if kept is None else standing_health_path(kept)
     if path is not None:
         manifest["metadata"]["annotations"][ANNOTATION_HEALTH_PATH] = path

@@ -1,10 +1,12 @@
 """Which Pod template a Deployment is to have (rule 15): an upgrade of this program restarts no Pod.
 
-The revision that a Deployment was made in is recorded on it and rendered again as long as that gives the recorded
-template; the newest is used where the spec makes it differ. What inference_monitor made counts as revision 0.
+The revision that a Deployment was made in, and the settings that show in its template, are recorded on it and rendered
+again as long as they give the recorded template; the newest revision and the present settings are used where the spec
+makes it differ. What inference_monitor made counts as revision 0.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests import names
@@ -12,6 +14,7 @@ from gco_stream_reconciler.manifests.context import ManifestContext
 from gco_stream_reconciler.manifests.deployment import deployment
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
 from gco_stream_reconciler.manifests.template import pod_template, template_hash
+from gco_stream_reconciler.manifests.template_settings import TemplateSettings, decode
 from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, Kept, decode_kept, template_differences
 from gco_stream_reconciler.planning.observed import KubeObject, annotation, metadata
 
@@ -21,15 +24,23 @@ _LONGEST_REVISION = 9
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """revision: the one to render, None to leave the template that stands; then `kept` says which and why."""
+    """revision: the one to render, None to leave the template that stands; then `kept` says which and why.
+
+    recorded: the settings to render it with, None for the present ones.
+    """
 
     revision: int | None
     kept: Kept | None = None
+    recorded: TemplateSettings | None = None
 
     @property
     def probes_revision(self) -> int:
         """The revision whose probes the Pods have."""
         return _PREDECESSOR_REVISION if self.revision is None else self.revision
+
+    def context(self, present: ManifestContext) -> ManifestContext:
+        """What to render it with, and whatever must agree with its Pods (rule 9)."""
+        return replace(present, recorded=self.recorded)
 
 
 NEWEST = Template(NEWEST_TEMPLATE_REVISION)
@@ -43,11 +54,11 @@ def primary_template(endpoint: Endpoint, context: ManifestContext, live: KubeObj
 def canary_template(
     endpoint: Endpoint, context: ManifestContext, live: KubeObject | None, primary: Template
 ) -> Template:
-    """The canary's: in the primary's revision, since both are probed and reached under the same paths (rule 9)."""
-    revision = Template(primary.probes_revision)
+    """The canary's: in the primary's revision and with its settings, as both are probed and reached alike (rule 9)."""
+    as_primary = Template(primary.probes_revision, recorded=primary.recorded)
     if live is None or (decode_kept(annotation(live, ANNOTATION_KEPT)) is None and not _is_unmarked(live)):
-        return revision
-    return _choose(endpoint, context, live, Role.CANARY, revision)
+        return as_primary
+    return _choose(endpoint, context, live, Role.CANARY, as_primary)
 
 
 def _choose(
@@ -61,11 +72,11 @@ def _choose(
         return Template(None, kept) if same else otherwise
     if _is_unmarked(live):
         return _adopted(endpoint, context, live, role)
-    recorded = _recorded_revision(live)
-    if recorded is None:
-        return otherwise
-    same = _hash(endpoint, context, role, recorded) == annotation(live, names.ANNOTATION_TEMPLATE_HASH)
-    return Template(recorded) if same else otherwise
+    standing = annotation(live, names.ANNOTATION_TEMPLATE_HASH)
+    for recorded in _recorded(live):
+        if _hash(endpoint, recorded.context(context), role, recorded.probes_revision) == standing:
+            return recorded
+    return otherwise
 
 
 def _adopted(endpoint: Endpoint, context: ManifestContext, live: KubeObject, role: Role) -> Template:
@@ -80,6 +91,17 @@ def _is_unmarked(live: KubeObject) -> bool:
     """Whether nothing on it is ours yet: it is the predecessor's, perhaps with its managers absorbed already."""
     managed_by = (metadata(live).get("labels") or {}).get(names.LABEL_MANAGED_BY)
     return managed_by is None and annotation(live, names.ANNOTATION_TEMPLATE_REVISION) is None
+
+
+def _recorded(live: KubeObject) -> Iterator[Template]:
+    """What it may have been rendered as: what is recorded, and the same with the present settings."""
+    revision = _recorded_revision(live)
+    if revision is None:
+        return
+    settings = decode(annotation(live, names.ANNOTATION_TEMPLATE_SETTINGS))
+    if settings is not None and revision != _PREDECESSOR_REVISION:
+        yield Template(revision, recorded=settings)
+    yield Template(revision)
 
 
 def _recorded_revision(live: KubeObject) -> int | None:

@@ -57,14 +57,19 @@ def reporting(item: Endpoint, status: RegionStatus | None) -> Endpoint:
 
 
 def settle(
-    item: Endpoint, cluster: PlannedCluster, *, ready: bool = True, rivals: Rivals = NO_RIVALS
+    item: Endpoint,
+    cluster: PlannedCluster,
+    *,
+    ready: bool = True,
+    rivals: Rivals = NO_RIVALS,
+    settings: PlanSettings = SETTINGS,
 ) -> tuple[Endpoint, list[Plan]]:
     """Plan and execute until nothing changes, as the controller would; returns what is then reported."""
     plans: list[Plan] = []
     for _ in range(12):
         observed = cluster.observed()
         for _ in range(4):
-            decided = plan(item, observed, cluster.now, SETTINGS, rivals)
+            decided = plan(item, observed, cluster.now, settings, rivals)
             if not decided.reads:
                 break
             observed = replace(observed, fetched=observed.fetched | set(decided.reads))
