@@ -14,6 +14,8 @@ from gco_stream_reconciler.errors import RetryableError, StreamNotEnabledError
 Record = Mapping[str, Any]
 """A change record in the SDK's shape: `eventName`, and `dynamodb` with Keys, images, SequenceNumber, time."""
 
+_ENABLED = "ENABLED"
+
 
 @dataclass(frozen=True, slots=True)
 class StreamDescription:
@@ -118,6 +120,14 @@ class DynamoDbStreamsAdapter:
 
     async def describe(self) -> StreamDescription:
         """Resolve table → LatestStreamArn; raises StreamNotEnabledError where there is none."""
+        found = await self._described(await self._latest_arn())
+        if found.status == _ENABLED:
+            return found
+        # Not enabled may mean: exchanged for another one since the table was asked.
+        arn = await self._latest_arn()
+        return found if arn == found.arn else await self._described(arn)
+
+    async def _latest_arn(self) -> str:
         table = await self._api.stream_of_table()
         arn = table.get("LatestStreamArn")
         if not arn:
@@ -126,10 +136,13 @@ class DynamoDbStreamsAdapter:
                 f"table {name} has no stream; enable it: aws dynamodb update-table --table-name {name} "
                 "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
             )
-        page = await self._api.describe_stream(str(arn))
+        return str(arn)
+
+    async def _described(self, arn: str) -> StreamDescription:
+        page = await self._api.describe_stream(arn)
         return StreamDescription(
-            arn=str(arn),
-            status=str(page.get("StreamStatus", "ENABLED")),
+            arn=arn,
+            status=str(page.get("StreamStatus", _ENABLED)),
             view_type=str(page.get("StreamViewType", "")),
         )
 
