@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from gco_stream_reconciler.endpoints.images import resolve_image
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
+from gco_stream_reconciler.manifests.template_settings import TemplateSettings
 from gco_stream_reconciler.planning import canary as canaries
 from gco_stream_reconciler.planning.canary_removal import ANNOTATION_RELEASED
 from gco_stream_reconciler.planning.observed import (
@@ -49,7 +50,7 @@ def running_findings(situation: Situation) -> Iterator[Finding]:
     yield _rollout(situation, intent)
     yield from _canary(situation, intent)
     yield from _image(situation, intent)
-    yield _template(intent)
+    yield _template(situation, intent)
 
 
 def _rule_of(reason: str) -> int:
@@ -164,17 +165,21 @@ def _image(situation: Situation, intent: Intent) -> Iterator[Finding]:
         yield Finding(10, "image", f"{found.image}, by spec.region_image_uris")
 
 
-def _template(intent: Intent) -> Finding:
+def _template(situation: Situation, intent: Intent) -> Finding:
     template = intent.template
     if template.kept is not None:
         paths = ", ".join(template.kept.paths)
         return Finding(
             15, "template", f"inference_monitor's is kept until the spec changes; differs at {paths}"
         )
-    newest = (
-        "the newest" if template.revision == NEWEST_TEMPLATE_REVISION else "kept, so that no Pod restarts"
-    )
-    return Finding(15, "template", f"revision {template.revision}, {newest}")
+    present = TemplateSettings.of(situation.settings.lifecycle)
+    if template.revision != NEWEST_TEMPLATE_REVISION:
+        why = "kept, so that no Pod restarts"
+    elif template.recorded not in (None, present):
+        why = "the newest, with the settings that it was made with, so that no Pod restarts"
+    else:
+        why = "the newest"
+    return Finding(15, "template", f"revision {template.revision}, {why}")
 
 
 def _iso(moment: float) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -160,8 +160,8 @@ async def test_a_region_that_is_removed_cleans_up_and_the_other_goes_on(
         assert {name for _, name in objects(cluster)} == {"mistral", "inference-mistral"}
 
 
-def predecessors(writer: Writer, cluster: KubernetesServer) -> None:
-    """Make what inference_monitor would have made for the item, as its client did."""
+def predecessors(writer: Writer, cluster: KubernetesServer, *, env: Sequence[str] = ("A", "B")) -> None:
+    """Make what inference_monitor would have made for the item, as its client did. env: the order of its names."""
     endpoint = decode_endpoint(writer.get("llama") or {})
     context = ManifestContext(region=REGION, table_id="-", settings=LifecycleSettings())
     for manifest in (
@@ -173,6 +173,9 @@ def predecessors(writer: Writer, cluster: KubernetesServer) -> None:
         for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
             del meta["labels"][label]
         del meta["annotations"]
+        if manifest["kind"] == "Deployment":
+            container = manifest["spec"]["template"]["spec"]["containers"][0]
+            container["env"].sort(key=lambda entry: env.index(entry["name"]))
         kind = BY_NAME[manifest["kind"]]
         cluster.store.create(kind, NAMESPACE, manifest, manager="OpenAPI-Generator")
 
@@ -200,13 +203,48 @@ async def test_what_inference_monitor_made_is_taken_over_without_restarting_a_po
             assert live["metadata"]["labels"]["gco.io/endpoint"] == "llama"
         assert "Adopted" in reasons(cluster)
         writer.set_spec("llama", {**SPEC, "env": {"A": "1"}})
-        await until("env", lambda: environment(cluster), lambda found: found == {"A"})
+        await until("env", lambda: environment(cluster), lambda found: found == ["A"])
     assert_group_never_failed(cluster)
 
 
-def environment(cluster: KubernetesServer) -> set[str]:
+def environment(cluster: KubernetesServer) -> list[str]:
     live = cluster.store.objects["Deployment", NAMESPACE, "llama"]
-    return {entry["name"] for entry in live["spec"]["template"]["spec"]["containers"][0]["env"]}
+    return [entry["name"] for entry in live["spec"]["template"]["spec"]["containers"][0]["env"]]
+
+
+async def test_taking_over_keeps_the_order_of_the_environment_so_that_no_pod_restarts(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    writer.deploy("llama", SPEC, [REGION])
+    predecessors(writer, cluster, env=("B", "A"))
+    await until("ready", lambda: served(cluster), lambda found: found == {"llama": 100})
+    before = pods(cluster)
+    async with controller(writer, kubeconfig):
+        await reported(writer, "llama", "running")
+        await until("adopted", lambda: adopted(cluster), lambda found: found)
+        assert environment(cluster) == ["B", "A"]
+        assert pods(cluster) == before
+    assert_group_never_failed(cluster)
+
+
+def adopted(cluster: KubernetesServer) -> bool:
+    """Whether the Deployment carries our mark."""
+    live = cluster.store.objects["Deployment", NAMESPACE, "llama"]
+    return bool(live["metadata"]["labels"].get("gco.io/endpoint") == "llama")
+
+
+async def test_an_item_whose_created_at_is_no_text_is_reported_on_without_a_circle_of_lost_conditions(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    writer.deploy("llama", SPEC, [REGION])
+    writer.put({**(writer.get("llama") or {}), "created_at": {"N": "1760000000"}})
+    async with controller(writer, kubeconfig) as application:
+        status = await reported(writer, "llama", "running")
+        conflicts = application.registry.get_sample_value("gco_status_writes_total", {"result": "conflict"})
+    assert status.replicas_ready == 2
+    assert (conflicts or 0) < 8
 
 
 async def test_an_endpoint_and_another_one_with_its_canarys_name_live_side_by_side(

@@ -42,3 +42,23 @@ def test_items_of_other_regions_are_unwanted_where_their_objects_stand() -> None
     assert inventory.count({"here", "unknown"}) == 2
     inventory.see(named("there"))
     assert inventory.unwanted_here(held) == frozenset()
+
+
+def test_a_page_that_was_read_before_an_item_went_does_not_bring_its_claim_back() -> None:
+    inventory = Inventory(REGION)
+    older, younger = named("a", created_at="2026-01-01T00:00:00+00:00"), named("b")
+    inventory.see(older)
+    inventory.see(younger)
+    inventory.begin_scan()
+    inventory.forget("a")  # a worker finds it purged
+    inventory.see_scanned(older)  # from the page that was read before
+    inventory.end_scan({"a", "b"})
+    assert inventory.rivals("b").by_path == ()
+
+
+def test_an_item_elsewhere_that_a_scan_does_not_show_is_not_unwanted_here_for_ever() -> None:
+    inventory = Inventory(REGION)
+    inventory.see(named("a", target_regions=("eu-west-1",)))
+    inventory.begin_scan()
+    inventory.end_scan(())
+    assert inventory.unwanted_here({"a"}) == frozenset()

@@ -213,6 +213,23 @@ async def test_what_appeared_in_the_cluster_during_the_scan_is_not_missing_from_
         assert (it.queued, it.runs) == (set(), [("success", 0)])
 
 
+async def test_a_plan_that_a_bug_breaks_hides_no_other_and_is_left_to_the_workers() -> None:
+    async with resyncing() as it:
+        for name in ("broken", "missing"):
+            it.put(name, REGION)
+        it.stands("broken")
+        (service,) = it.cache.objects["broken"]
+        # No API server counts like this, so nothing reads it with care.
+        status = {"readyReplicas": "many"}
+        it.cache.objects["broken"] = [{**service, "kind": "Deployment", "status": status}]
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.queued == {"broken", "missing"}
+        assert it.runs == [("success", 2)]
+        (said,) = [event for event in it.events if event["event"] == "resync_look_failed_by_a_bug"]
+        assert said["endpoint"] == "broken"
+
+
 # --- Scans that fail ----------------------------------------------------------------------------------------------
 
 
@@ -334,6 +351,19 @@ async def test_without_a_request_it_runs_at_the_interval_give_or_take_a_tenth(se
         assert 18 <= len(pauses) <= 22
         assert all(INTERVAL * 0.9 - 0.1 <= pause <= INTERVAL * 1.1 + 0.1 for pause in pauses)
         assert max(pauses) - min(pauses) > INTERVAL * 0.05
+
+
+async def test_a_candidate_that_a_stale_cache_leaves_unconfirmed_causes_no_scan_after_scan() -> None:
+    async with resyncing() as it:
+        it.stands("orphan")
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.orphans.candidates == {"orphan"}
+        it.cache.is_stale = True
+        before = len(it.table.scans)
+        await asyncio.sleep(120)
+        assert 1 <= len(it.table.scans) - before < 15
+        assert not it.orphans.is_confirmed("orphan")
 
 
 async def test_replicas_of_the_program_do_not_run_in_step() -> None:

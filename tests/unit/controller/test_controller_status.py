@@ -57,11 +57,15 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
     table, observer, again = MemoryTable(), RecordingObserver(), list[str]()
     events: list[MutableMapping[str, Any]] = []
     queue = WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver())
+
+    def look_again_after(name: str, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, again.append, name)
+
     reporter = StatusReporter(
         table=table,
         queue=queue,
         look_again=again.append,
-        look_again_after=lambda name, _: again.append(name),
+        look_again_after=look_again_after,
         region=REGION,
         reads_are_home=reads_are_home,
         observer=observer,
@@ -211,6 +215,20 @@ async def test_a_status_of_an_item_that_is_gone_is_given_up() -> None:
         await asyncio.sleep(60)
         assert it.results == ["conflict"]
         assert "llama" not in it.table.items
+
+
+async def test_a_replica_that_goes_on_showing_a_purged_item_is_not_asked_in_a_circle() -> None:
+    async with reporting(reads_are_home=False) as it:
+        shown, ends = decode_endpoint(it.table.items["llama"]), now() + 20
+        del it.table.items["llama"]
+        it.looked_again.append("llama")
+        while now() < ends:
+            if it.looked_again:  # as a reconcile would
+                it.looked_again.clear()
+                it.reporter.report(it.reporter.with_known_status(shown, now()), RUNNING)
+            await asyncio.sleep(0.01)
+        assert 10 <= len(it.table.writes) <= 25
+        assert set(it.results) == {"conflict"}
 
 
 async def test_deleted_is_said_only_of_an_item_that_is_to_be_deleted() -> None:

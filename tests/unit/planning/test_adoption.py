@@ -18,6 +18,7 @@ from tests.doubles.planning_story import (
     AUTOSCALING,
     DEPLOYMENT,
     INGRESS,
+    SERVICE,
     SETTINGS,
     done,
     endpoint,
@@ -156,6 +157,34 @@ def test_its_objects_are_stopped_and_deleted_as_ours_are(state: DesiredState) ->
     assert reported(item).state == state.value
     if state is DesiredState.DELETED:
         assert cluster.objects == {}
+
+
+def test_a_kept_template_keeps_its_port_in_the_service() -> None:
+    cluster = predecessors_cluster(endpoint())
+    settle(endpoint(spec_changes={"port": 9000}), cluster)  # changed long ago, and never applied
+    container = cluster.objects[DEPLOYMENT]["spec"]["template"]["spec"]["containers"][0]
+    assert container["ports"][0]["containerPort"] == 8000, "no Pod restarts"
+    assert cluster.objects[SERVICE]["spec"]["ports"][0]["targetPort"] == 8000
+
+
+def test_a_kept_template_keeps_its_health_path_in_the_ingress() -> None:
+    cluster = predecessors_cluster(endpoint(spec_changes={"health_check_path": "/health"}))
+    settle(endpoint(spec_changes={"health_check_path": "/ready"}), cluster)
+    container = cluster.objects[DEPLOYMENT]["spec"]["template"]["spec"]["containers"][0]
+    kept = container["readinessProbe"]["httpGet"]["path"]
+    assert kept.endswith("/health"), "no Pod restarts"
+    annotations = cluster.objects[INGRESS]["metadata"]["annotations"]
+    assert annotations["alb.ingress.kubernetes.io/healthcheck-path"] == kept
+
+
+def test_environment_variables_keep_the_predecessors_order_so_that_no_pod_restarts() -> None:
+    item = endpoint(spec_changes={"env": {"A": "1", "B": "2"}})
+    cluster = predecessors_cluster(item)
+    cluster.objects[DEPLOYMENT]["spec"]["template"]["spec"]["containers"][0]["env"].reverse()
+    before = copy.deepcopy(cluster.objects[DEPLOYMENT]["spec"]["template"])
+    item, _ = settle(item, cluster)
+    assert cluster.objects[DEPLOYMENT]["spec"]["template"] == before
+    assert "differs at spec.template.spec.containers[inference].env(order)" in (reported(item).message or "")
 
 
 def entry(manager: str, operation: str, fields: dict[str, Any], **more: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tests.doubles.planning_story import (
     running,
     settle,
 )
+from tests.unit.planning.test_adoption import predecessors_cluster
 
 NAME = "llama-canary"
 CANARY_DEPLOYMENT = ObjectRef("Deployment", NAMESPACE, NAME)
@@ -246,6 +247,23 @@ def test_foo_never_touches_the_objects_of_foo_canary() -> None:
     item, _ = settle(replace(item, desired_state=DesiredState.DELETED), cluster, rivals=rivals)
     assert reported(item).state == State.DELETED
     assert cluster.objects == before
+
+
+@pytest.mark.parametrize("state", [DesiredState.DEPLOYING, DesiredState.STOPPED, DesiredState.DELETED])
+def test_what_the_predecessor_made_for_an_endpoint_of_its_name_is_not_taken_for_it(
+    state: DesiredState,
+) -> None:
+    """Its item is gone from the table, so no rival tells; its Ingress does, which no canary has."""
+    item, cluster = running()
+    stray = replace(endpoint(), name=NAME, ingress_path=f"/inference/{NAME}")
+    theirs = predecessors_cluster(stray).objects
+    for obj in theirs.values():
+        obj["metadata"]["uid"] += "-stray"
+    cluster.objects.update(theirs)
+    item, _ = settle(replace(item, desired_state=state), cluster)
+    cluster.now += 60
+    settle(item, cluster)
+    assert {ref: cluster.objects.get(ref) for ref in theirs} == theirs
 
 
 def test_a_canary_needs_no_service_of_the_primary_to_disappear() -> None:

@@ -120,6 +120,15 @@ def test_one_after_the_other_does_not_get_round_the_limit() -> None:
     assert admitted == 5
 
 
+def test_all_of_two_do_not_go_within_an_hour_one_after_the_other() -> None:
+    first = admit("a", {}, doomed=frozenset({"a"}), endpoints=2, limit=None, now=0)
+    assert first.refusal is None
+    # It is gone by then, so one endpoint is counted.
+    second = admit("b", first.ledger, doomed=frozenset({"b"}), endpoints=1, limit=None, now=600)
+    assert "all of them" in (second.refusal or "")
+    assert "b" not in second.ledger
+
+
 def test_an_hour_later_there_is_room_again() -> None:
     ledger = dict.fromkeys(NAMES[:5], 1000.0)
     late = admit("e9", ledger, doomed=frozenset({"e9"}), endpoints=40, limit=None, now=1000 + 3600)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import (
     DesiredState,
     Endpoint,
@@ -25,6 +26,7 @@ from tests.doubles.planning_story import (
     DEPLOYMENT,
     INGRESS,
     NAMESPACE,
+    REGION,
     SERVICE,
     SETTINGS,
     done,
@@ -367,6 +369,32 @@ class TestDelete:
         item, _ = settle(replace(item, desired_state=DesiredState.DEPLOYING), cluster, ready=False)
         assert cluster.kinds() == {"Deployment", "Service"}, "no Ingress before a Pod of the new one is ready"
 
+    def test_a_deployment_that_is_being_deleted_is_neither_running_nor_exposed_nor_promoted(self) -> None:
+        item, cluster = running()
+        cluster.holds = frozenset({"Deployment"})
+        item, _ = settle(replace(item, desired_state=DesiredState.DELETED), cluster)
+        assert cluster.kinds() == {"Deployment"}
+        revived = replace(item, desired_state=DesiredState.DEPLOYING, target_regions=(REGION,))
+        item, plans = settle(revived, cluster)
+        assert reported(item).state != State.RUNNING
+        assert INGRESS not in cluster.objects
+        assert [decided.table_write for decided in plans if decided.table_write] == []
+
+    def test_a_name_too_long_for_its_canary_is_still_looked_for_before_it_is_said_to_be_gone(self) -> None:
+        item = decode_endpoint(
+            {
+                "endpoint_name": {"S": "x" * 60},
+                "desired_state": {"S": "deleted"},
+                "target_regions": {"L": [{"S": REGION}]},
+                "namespace": {"S": NAMESPACE},
+                "spec": {"M": {"image": {"S": "a:1"}, "canary": {"M": {"image": {"S": "a:2"}}}}},
+            }
+        )
+        assert item.problems
+        decided = plan(item, Observed(), 0, SETTINGS)
+        assert ObjectRef("Deployment", NAMESPACE, "x" * 60) in decided.reads
+        assert decided.status is None
+
 
 class TestRefusal:
     def test_a_malformed_item_is_an_error_with_its_reason_and_touches_nothing(self) -> None:
@@ -417,6 +445,33 @@ class TestRefusal:
         cluster.objects[DEPLOYMENT]["metadata"]["managedFields"] = managed
         decided = plan(item, replace(cluster.observed(), fetched=frozenset({DEPLOYMENT})), 0, SETTINGS)
         assert [action.ref for action in decided.actions] == [DEPLOYMENT]
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            {"M": {"image": {"S": "a:1"}, "env": {"L": [{"M": {"value": {"S": "hunter2"}}}]}}},
+            {"M": {"image": {"S": "a:1"}, "env": {"S": "HF_TOKEN=hunter2"}}},
+            {"M": {"image": {"S": "a:1"}, "args": {"S": "--api-key=hunter2"}}},
+            {"S": '{"env": {"HF_TOKEN": "hunter2"}}'},
+            {"L": [{"M": {"env": {"M": {"T": {"S": "hunter2"}}}}}]},
+        ],
+        ids=["env is a list", "env is text", "args are text", "spec is text", "spec is a list"],
+    )
+    def test_no_secret_of_a_malformed_spec_is_said(self, spec: dict[str, Any]) -> None:
+        item = decode_endpoint(
+            {
+                "endpoint_name": {"S": "llama"},
+                "desired_state": {"S": "deploying"},
+                "target_regions": {"L": [{"S": REGION}]},
+                "namespace": {"S": NAMESPACE},
+                "spec": spec,
+            }
+        )
+        decided = plan(item, Observed(), 0, SETTINGS)
+        assert decided.status is not None
+        assert decided.status.state == State.ERROR
+        assert "spec" in (decided.status.error or "")
+        assert "hunter2" not in f"{decided}{item.problems}"
 
     def test_malformed_target_regions_are_an_error_everywhere(self) -> None:
         item = endpoint(

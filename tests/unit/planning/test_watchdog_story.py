@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from gco_stream_reconciler.endpoints.model import DesiredState, Exposure, Problem, State
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Exposure, Problem, State
+from gco_stream_reconciler.planning.actions import Apply, Plan
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.watchdog import ANNOTATION_WATCHDOG
 from tests.doubles.planned_cluster import PlannedCluster
 from tests.doubles.planning_story import (
+    DEPLOYMENT,
     INGRESS,
     SERVICE,
     SETTINGS,
@@ -136,3 +138,64 @@ def test_an_endpoint_of_zero_replicas_has_no_watchdog() -> None:
     _, plans = settle(item, cluster)
     assert plans[-1].requeue_after is None
     assert clock_of(cluster) is None
+
+
+def look_while_the_deployment_is_refused(item: Endpoint, cluster: PlannedCluster) -> None:
+    """One look of the controller at whose end the API server has refused the Deployment, and what came after it."""
+    observed = cluster.observed()
+    decided = plan(item, observed, cluster.now, SETTINGS)
+    while decided.reads:
+        observed = replace(observed, fetched=observed.fetched | set(decided.reads))
+        decided = plan(item, observed, cluster.now, SETTINGS)
+    for stage in decided.stages:
+        let_in = tuple(a for a in stage if not (isinstance(a, Apply) and a.ref == DEPLOYMENT))
+        cluster.execute(Plan(stages=(let_in,)))
+        if let_in != stage:
+            return
+
+
+def test_a_spec_that_the_api_server_refuses_does_not_stop_it() -> None:
+    item, cluster = running()
+    changed = reporting(endpoint(spec_changes={"resource_limits": {"cpu": "1m"}}), reported(item))
+    cluster.make_ready(ready=0)
+    look_while_the_deployment_is_refused(changed, cluster)
+    assert INGRESS in cluster.objects
+    cluster.now += 301
+    for _ in range(2):
+        look_while_the_deployment_is_refused(changed, cluster)
+    assert INGRESS not in cluster.objects
+
+
+def looked_at_for_a_while(item: Endpoint, cluster: PlannedCluster) -> None:
+    """Looks that are further apart than the threshold, with every object read by name."""
+    for _ in range(4):
+        decided = plan(item, cluster.observed(fetched=True), cluster.now, SETTINGS)
+        cluster.execute(decided)
+        cluster.now += 301
+
+
+@pytest.mark.parametrize(
+    ("namespace", "problems"),
+    [("other", ()), (None, (Problem("namespace", "X", "is no name"),))],
+    ids=["another", "malformed"],
+)
+def test_a_namespace_that_was_changed_does_not_keep_a_dead_endpoint_on_the_load_balancer(
+    namespace: str | None, problems: tuple[Problem, ...]
+) -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    looked_at_for_a_while(replace(item, namespace=namespace, problems=problems), cluster)
+    assert INGRESS not in cluster.objects
+
+
+@pytest.mark.parametrize("deployment_is", ["gone", "scaled to zero"])
+def test_a_malformed_item_without_pods_does_not_stay_on_the_load_balancer(deployment_is: str) -> None:
+    item, cluster = running()
+    item = replace(item, spec=None, problems=(Problem("spec.image", "", "is required"),))
+    if deployment_is == "gone":
+        del cluster.objects[DEPLOYMENT]
+    else:
+        cluster.objects[DEPLOYMENT]["spec"]["replicas"] = 0
+        cluster.make_ready()
+    looked_at_for_a_while(item, cluster)
+    assert INGRESS not in cluster.objects
