@@ -4,6 +4,7 @@ Source: API conventions, "HTTP Status codes" and "Response Status Kind", and rec
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,6 +30,9 @@ _ILL_TYPED = "failed to create typed patch object"
 _LONGEST_MESSAGE = 600
 # Shorter values are no secrets, and masking them would make the message unreadable.
 _SHORTEST_SECRET = 4
+# How validation quotes an environment value. The request that is refused need not hold it: a change of replicas can be
+# refused for what the object had before.
+_QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.)*"|[^\s,]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def _seconds(retry_after: str | None, details: Mapping[str, Any]) -> float | Non
 
 def readable(text: object, secrets: Iterable[str] = ()) -> str:
     """One printable line of at most 600 characters, without the secrets."""
-    line = str(text)
+    line = _QUOTED_VALUE.sub(r"\1***", str(text))
     for secret in sorted(secrets, key=len, reverse=True):
         line = line.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
     line = escaped(line.strip())

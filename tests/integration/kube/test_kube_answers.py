@@ -163,3 +163,19 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(errors.InvalidObjectError, match="kind 'Secret'"):
         resource("Secret")
+
+
+def test_an_environment_value_is_masked_though_the_refused_request_did_not_hold_it() -> None:
+    said = (
+        'Deployment.apps "llama" is invalid: [spec.replicas: Invalid value: -1: must be greater than or equal to 0, '
+        'spec.template.spec.containers[0].env[3].value: Invalid value: "hf_\\"tok en\\"": must be shorter, '
+        "spec.template.spec.containers[0].env[4].value: Too long: sk-123, "
+        "spec.template.spec.containers[0].image: Required value]"
+    )
+    body = json.dumps({"kind": "Status", "message": said, "reason": "Invalid"}).encode()
+    message = str(error_of(PATCH, 422, body))
+    assert "tok en" not in message
+    assert "sk-123" not in message
+    assert "env[3].value: Invalid value: ***: must be shorter" in message
+    assert "spec.replicas: Invalid value: -1: must" in message
+    assert "image: Required value" in message
