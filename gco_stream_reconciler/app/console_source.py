@@ -77,6 +77,7 @@ class ControllerFacts:
         lanes = term.queue.depth_by_lane()
         return Depth(
             live=lanes[Lane.LIVE],
+            observed=lanes[Lane.OBSERVED],
             timer=lanes[Lane.TIMER],
             resync=lanes[Lane.RESYNC],
             in_process=term.queue.in_process(),

@@ -23,9 +23,12 @@ from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter
 from gco_stream_reconciler.stream.consumer import StreamConsumer
 from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
+from gco_stream_reconciler.workqueue.state import Lane
 
 _STATUS_WRITERS = 8
 _STATUS_DRAIN_SECONDS = 3.0
+# In a burst; an endpoint's next status then often comes before this one is written, and one write tells both.
+_STATUS_HOLD_SECONDS = 3.0
 
 
 class Term:
@@ -46,6 +49,7 @@ class Term:
         self.reporter = StatusReporter(
             table=parts.table,
             queue=self.status_queue,
+            hold_seconds=lambda: _STATUS_HOLD_SECONDS if self._is_busy() else 0.0,
             look_again=self.queue.add,
             look_again_after=self._read_again_after,
             region=settings.place.region,
@@ -59,7 +63,7 @@ class Term:
         self.inventory = Inventory(settings.place.region)
         self._recent = RecentReads(clock)
         orphans = OrphanWatch()
-        self._announcer = EventAnnouncer(parts.events, log=parts.log)
+        self._announcer = EventAnnouncer(parts.events, log=parts.log, is_busy=self._is_busy)
         self._reconciler = Reconciler(
             table=parts.table,
             cluster=parts.cluster,
@@ -115,6 +119,10 @@ class Term:
             observer=parts.metrics.stream,
         )
 
+    def _is_busy(self) -> bool:
+        """Whether changes of the table wait for a worker. What only tells of the work lets it go first then."""
+        return self.queue.waiting_in(Lane.LIVE) >= self._workers
+
     def _cleanup_limit(self, orphans: OrphanWatch) -> CleanupLimit:
         parts = self._parts
         return CleanupLimit(
@@ -165,11 +173,14 @@ class Term:
     # --- What the informers see ---------------------------------------------------------------------------------
 
     def observed(self, change: Change) -> None:
-        """An object was added, changed or deleted. Before the resync looks at all of them nothing is missed."""
+        """An object was added, changed or deleted. Before the resync looks at all of them nothing is missed.
+
+        Most are echoes of our own writes, so they let changes of the table go first; meanwhile several become one.
+        """
         if not self._listed:
             return
         for key in change.endpoint_keys():
-            self.queue.add(key)
+            self.queue.add(key, Lane.OBSERVED)
 
     # --- Life ---------------------------------------------------------------------------------------------------
 
@@ -228,6 +239,7 @@ class Term:
                 "drain_incomplete", waiting=self.queue.depth(), hint="the next leader goes on with them"
             )
         _cancel(workers)
+        self.reporter.hurry()
         if not await self.status_queue.drain(_STATUS_DRAIN_SECONDS):
             log.warning("status_drain_incomplete", waiting=self.status_queue.depth())
         _cancel(writers)

@@ -11,7 +11,12 @@ _WIDTH, _HEIGHT = 600, 150
 _LEFT, _BOTTOM, _TOP = 34, 18, 8
 _BUCKETS = 150
 _STEPS = (4, 10, 20)
-LANES = (("live", "live changes"), ("timer", "retries and timers"), ("resync", "resync"))
+LANES = (
+    ("live", "table changes"),
+    ("observed", "cluster changes"),
+    ("timer", "retries and timers"),
+    ("resync", "resync"),
+)
 """Lanes from the bottom up, with their names for people."""
 
 

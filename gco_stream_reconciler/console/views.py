@@ -24,6 +24,7 @@ class Depth:
     """How much the queue holds at one moment."""
 
     live: int = 0
+    observed: int = 0
     timer: int = 0
     resync: int = 0
     in_process: int = 0
@@ -31,12 +32,12 @@ class Depth:
     @property
     def waiting(self) -> int:
         """Keys of all lanes."""
-        return self.live + self.timer + self.resync
+        return self.live + self.observed + self.timer + self.resync
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingKey:
-    """A key that waits for a worker. `lane` is `LIVE`, `TIMER` or `RESYNC`."""
+    """A key that waits for a worker. `lane` is `LIVE`, `OBSERVED`, `TIMER` or `RESYNC`."""
 
     key: str
     lane: str

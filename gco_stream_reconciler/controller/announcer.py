@@ -1,7 +1,7 @@
 """Kubernetes Events, written beside the work and never in its way."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -9,7 +9,9 @@ from structlog.typing import FilteringBoundLogger
 from gco_stream_reconciler.planning.actions import Notice
 from gco_stream_reconciler.planning.observed import KubeObject
 
-_LONGEST_LINE = 1000
+_LONGEST_LINE = 4000
+# While there is more urgent work: five Events a second, each of which costs the API server as much as an apply.
+_BUSY_PAUSE_SECONDS = 0.2
 
 
 class EventSink(Protocol):
@@ -28,10 +30,14 @@ class EventSink(Protocol):
 
 
 class EventAnnouncer:
-    """A bounded line of notices and the task that writes them. A full line drops what comes: the status says it too."""
+    """A bounded line of notices and the task that writes them. A full line drops what comes: the status says it too.
 
-    def __init__(self, sink: EventSink, *, log: FilteringBoundLogger) -> None:
+    is_busy: whether there is more urgent work than to tell of it.
+    """
+
+    def __init__(self, sink: EventSink, *, is_busy: Callable[[], bool], log: FilteringBoundLogger) -> None:
         self._sink = sink
+        self._is_busy = is_busy
         self._log = log
         self._line: asyncio.Queue[tuple[Mapping[str, str], Notice]] = asyncio.Queue(_LONGEST_LINE)
 
@@ -54,6 +60,8 @@ class EventAnnouncer:
         """Write for ever."""
         while True:
             about, notice = await self._line.get()
+            if self._is_busy():
+                await asyncio.sleep(_BUSY_PAUSE_SECONDS)
             await self._sink.record(
                 regarding=about,
                 reason=notice.reason,

@@ -47,6 +47,8 @@ class _Written:
 class StatusReporter:
     """Writes changed statuses from its own small set of tasks.
 
+    hold_seconds: how long a status that is reported now is held back, so that more urgent work goes first.
+
     Invariants: `_pending` holds the newest status of a name until it is written or refused; `_written` holds at most
     one entry per endpoint that the table still has (`forget`).
     """
@@ -56,6 +58,7 @@ class StatusReporter:
         *,
         table: Table,
         queue: Queue,
+        hold_seconds: Callable[[], float],
         look_again: Callable[[str], None],
         look_again_after: Callable[[str, float], None],
         region: str,
@@ -68,6 +71,7 @@ class StatusReporter:
     ) -> None:
         self._table = table
         self._queue = queue
+        self._hold_seconds = hold_seconds
         self._look_again = look_again
         self._look_again_after = look_again_after
         self._region = region
@@ -135,8 +139,13 @@ class StatusReporter:
         self._pending[endpoint.name] = _Report(
             status, endpoint.created_at, endpoint.desired_state, endpoint.region_status_is_map
         )
-        self._queue.add(endpoint.name)
+        self._queue.add_after(endpoint.name, self._hold_seconds())
         return True
+
+    def hurry(self) -> None:
+        """Hold nothing back any longer."""
+        for name in self._pending:
+            self._queue.add(name)
 
     def is_pending(self, name: str) -> bool:
         """Whether something is about to be said of an endpoint."""

@@ -267,6 +267,10 @@ class WorkQueue:
         """Waiting keys."""
         return len(self._state)
 
+    def waiting_in(self, lane: Lane) -> int:
+        """Keys that wait in one lane."""
+        return self._state.waiting_in(lane)
+
     def in_process(self) -> int:
         """Keys that workers have."""
         return self._state.in_process

@@ -13,14 +13,15 @@ _HEAP_SLACK = 64
 
 
 class Lane(IntEnum):
-    """Why a key waits. Lower goes first."""
+    """Why a key waits: a change of the table, a change in the cluster, a time, a resync. Lower goes first."""
 
     LIVE = 0
-    TIMER = 1
-    RESYNC = 2
+    OBSERVED = 1
+    TIMER = 2
+    RESYNC = 3
 
 
-PATIENCE_SECONDS: Mapping[Lane, float] = {Lane.TIMER: 15.0, Lane.RESYNC: 30.0}
+PATIENCE_SECONDS: Mapping[Lane, float] = {Lane.OBSERVED: 5.0, Lane.TIMER: 15.0, Lane.RESYNC: 30.0}
 """After so long at the head of its lane a key gets every second turn. Half of the minute that the slowest lane may
 wait is left for those ahead of it."""
 
@@ -89,8 +90,7 @@ class QueueState:
     def _next_lane(self, now: float) -> Lane:
         if not self._lane_of:
             raise LookupError("no key waits")
-        live, timer, _ = self._lanes
-        best = Lane.LIVE if live else Lane.TIMER if timer else Lane.RESYNC
+        best = next(lane for lane in Lane if self._lanes[lane])
         # Every second turn only: a large aged backlog must not hold up live changes either.
         if not self._last_was_aged:
             aged = self._oldest_aged(best, now)
@@ -155,6 +155,10 @@ class QueueState:
             _, lane = self._delayed.pop(key)
             added += self.add(key, lane, now)
         return added
+
+    def waiting_in(self, lane: Lane) -> int:
+        """Keys that wait in one lane."""
+        return len(self._lanes[lane])
 
     # --- For people and scrapes: O(keys), never on the hot path ---------------------------------------------
 

@@ -180,6 +180,7 @@ async def reconciling(*, limit: int | None = None, deletes_orphans: bool = True)
     reporter = StatusReporter(
         table=table,
         queue=WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver()),
+        hold_seconds=lambda: 0.0,
         look_again=looks.append,
         look_again_after=lambda name, seconds: later.append((name, seconds)),
         region=REGION,
@@ -189,7 +190,7 @@ async def reconciling(*, limit: int | None = None, deletes_orphans: bool = True)
         now=epoch,
         log=log,
     )
-    announcer = EventAnnouncer(events, log=log)
+    announcer = EventAnnouncer(events, is_busy=lambda: False, log=log)
     reconciler = Reconciler(
         table=table,
         cluster=cluster,

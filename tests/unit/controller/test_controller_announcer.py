@@ -27,7 +27,7 @@ class SlowSink:
 
 async def test_notices_are_written_in_order_while_the_work_goes_on() -> None:
     sink = SlowSink()
-    announcer = EventAnnouncer(sink, log=recording_log([]))
+    announcer = EventAnnouncer(sink, is_busy=lambda: False, log=recording_log([]))
     task = asyncio.create_task(announcer.run())
     announcer.announce(OBJECT, Notice(REF, "Created", "made"))
     announcer.announce(OBJECT, Notice(REF, "Refused", "no", warning=True))
@@ -45,7 +45,21 @@ async def test_notices_are_written_in_order_while_the_work_goes_on() -> None:
 
 async def test_a_full_line_drops_and_says_so() -> None:
     events: list[MutableMapping[str, Any]] = []
-    announcer = EventAnnouncer(SlowSink(), log=recording_log(events))
-    for _ in range(1001):
+    announcer = EventAnnouncer(SlowSink(), is_busy=lambda: False, log=recording_log(events))
+    for _ in range(4001):
         announcer.announce(OBJECT, Notice(REF, "Created", "made"))
     assert [event["event"] for event in events] == ["event_dropped"]
+
+
+async def test_while_there_is_more_urgent_work_events_come_slowly() -> None:
+    sink, busy = SlowSink(), [True]
+    announcer = EventAnnouncer(sink, is_busy=lambda: busy[0], log=recording_log([]))
+    for _ in range(10):
+        announcer.announce(OBJECT, Notice(REF, "Created", "made"))
+    task = asyncio.create_task(announcer.run())
+    await asyncio.sleep(6.1)
+    assert len(sink.written) == 5
+    busy[0] = False
+    await asyncio.sleep(5.2)
+    assert len(sink.written) == 10
+    task.cancel()

@@ -14,7 +14,7 @@ from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint, RegionStatus
 from gco_stream_reconciler.endpoints.status import decode_region_status, encode_region_status
 from gco_stream_reconciler.errors import PermissionDeniedError, ThrottledError, UnavailableError
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import NullQueueObserver, QueueShutDown, WorkQueue
 from tests.doubles.controller import MemoryTable, RecordingObserver, now, recording_log
 
 pytestmark = pytest.mark.looptime
@@ -36,6 +36,8 @@ class Setting:
     observer: RecordingObserver
     looked_again: list[str]
     events: list[MutableMapping[str, Any]] = field(default_factory=list)
+    hold: list[float] = field(default_factory=list)
+    """One number: the seconds that a status is held back."""
 
     def read(self, name: str = "llama") -> Endpoint:
         """The endpoint as a reconcile that begins now sees it."""
@@ -55,6 +57,7 @@ class Setting:
 @asynccontextmanager
 async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIterator[Setting]:
     table, observer, again = MemoryTable(), RecordingObserver(), list[str]()
+    hold = [0.0]
     events: list[MutableMapping[str, Any]] = []
     queue = WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver())
 
@@ -64,6 +67,7 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
     reporter = StatusReporter(
         table=table,
         queue=queue,
+        hold_seconds=lambda: hold[0],
         look_again=again.append,
         look_again_after=look_again_after,
         region=REGION,
@@ -77,12 +81,12 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
         table.put(name, created_at={"S": CREATED}, desired_state={"S": "running"})
     tasks = [asyncio.create_task(reporter.write_forever()) for _ in range(writers)]
     try:
-        yield Setting(reporter, table, queue, observer, again, events)
+        yield Setting(reporter, table, queue, observer, again, events, hold)
     finally:
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        assert {type(one) for one in ended} == {asyncio.CancelledError}
+        assert {type(one) for one in ended} <= {asyncio.CancelledError, QueueShutDown}
         assert queue.snapshot().processing == {}
 
 
@@ -91,6 +95,28 @@ async def test_a_new_status_is_written_with_the_time_of_its_writing() -> None:
         it.report(RUNNING)
         await asyncio.sleep(1)
         assert it.stands() == replace(RUNNING, last_sync="2027-01-15T08:00:00+00:00")
+        assert it.results == ["success"]
+
+
+async def test_statuses_that_are_held_back_become_one_write_of_the_newest() -> None:
+    async with reporting() as it:
+        it.hold[0] = 3.0
+        it.report(replace(RUNNING, replicas_ready=1))
+        await asyncio.sleep(2)
+        assert it.table.writes == []
+        assert it.read().region_status[REGION].replicas_ready == 1
+        it.report(RUNNING)
+        await asyncio.sleep(1.1)
+        assert it.results == ["success"]
+        assert it.stands() == replace(RUNNING, last_sync="2027-01-15T08:00:00+00:00")
+
+
+async def test_what_is_held_back_is_written_at_once_when_time_is_short() -> None:
+    async with reporting() as it:
+        it.hold[0] = 3.0
+        it.report(RUNNING)
+        it.reporter.hurry()
+        assert await it.queue.drain(1)
         assert it.results == ["success"]
 
 

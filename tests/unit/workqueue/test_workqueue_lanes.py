@@ -3,13 +3,16 @@ import pytest
 from gco_stream_reconciler.workqueue.state import Lane, QueueState
 
 
-def test_live_changes_go_before_timers_and_timers_before_the_resync() -> None:
+def test_the_table_goes_before_the_cluster_then_timers_and_the_resync_last() -> None:
     state = QueueState()
+    state.add("observed", Lane.OBSERVED, 0)
     state.add("resync", Lane.RESYNC, 0)
     state.add("timer", Lane.TIMER, 0)
     state.add("live-1", Lane.LIVE, 0)
     state.add("live-2", Lane.LIVE, 0)
-    assert [state.get(1)[0] for _ in range(4)] == ["live-1", "live-2", "timer", "resync"]
+    assert [state.get(1)[0] for _ in range(5)] == [
+        "live-1", "live-2", "observed", "timer", "resync",
+    ]  # fmt: skip
 
 
 def test_a_key_added_in_a_better_lane_moves_up_and_keeps_its_age() -> None:
@@ -25,7 +28,8 @@ def test_a_key_added_in_a_worse_lane_stays_where_it_is() -> None:
     state = QueueState()
     state.add("key", Lane.LIVE, 0)
     state.add("key", Lane.RESYNC, 0)
-    assert state.depth_by_lane() == {Lane.LIVE: 1, Lane.TIMER: 0, Lane.RESYNC: 0}
+    assert state.depth_by_lane() == {Lane.LIVE: 1, Lane.OBSERVED: 0, Lane.TIMER: 0, Lane.RESYNC: 0}
+    assert (state.waiting_in(Lane.LIVE), state.waiting_in(Lane.RESYNC)) == (1, 0)
 
 
 def test_a_key_added_twice_in_process_comes_again_in_the_better_lane() -> None:
@@ -54,13 +58,15 @@ def one_worker(state: QueueState, seconds_a_key: float, until: float) -> dict[st
 
 def test_live_changes_that_never_stop_keep_the_other_lanes_waiting_for_a_minute_at_most() -> None:
     state = QueueState()
-    for number in range(20):
+    for number in range(15):
         state.add(f"resync-{number}", Lane.RESYNC, 0)
         state.add(f"timer-{number}", Lane.TIMER, 0)
+        state.add(f"observed-{number}", Lane.OBSERVED, 0)
     got = one_worker(state, 0.5, 120)
     slow = {key: when for key, when in got.items() if not key.startswith("live")}
-    assert len(slow) == 40
+    assert len(slow) == 45
     assert max(slow.values()) <= 60
+    assert min(when for key, when in slow.items() if key.startswith("observed")) <= 6
 
 
 def test_an_aged_backlog_takes_no_more_than_every_second_turn() -> None:
