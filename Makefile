@@ -80,8 +80,9 @@ chaos: $(TEST)/.made ## Kill, stop and suspend real processes for MINUTES=5, the
 
 .PHONY: docs
 
-docs: $(TEST)/.made ## Write docs/metrics.md anew, after a change of metrics
+docs: $(TEST)/.made ## Write the generated pages anew, then build the site into site/; a broken link ends it
 	$(TEST)/bin/python -m docs.tools
+	NO_MKDOCS_2_WARNING=1 $(TEST)/bin/python -m mkdocs build --strict --quiet
 
 SEEDS ?= 100
 START ?= 0
@@ -93,3 +94,11 @@ simulate: $(TEST)/.made ## Run SEEDS=100 simulated histories from START=0 on (on
 
 crash-points: $(TEST)/.made ## Let the process die at every write of every story (ARGS="--story delete --at after:3")
 	PYTHONHASHSEED=0 $(TEST)/bin/python -m tests.simulation.crash_points $(ARGS)
+
+.PHONY: image-lint release-check
+
+image-lint: $(TEST)/.made ## hadolint for the Dockerfile, shellcheck for the scripts beside it
+	PATH="$(CURDIR)/$(TEST)/bin:$$PATH" docker/lint
+
+release-check: $(TEST)/.made ## Build sdist and wheel, look into them, install the wheel in a clean environment and run the demo from it
+	.ci/release-check $(TEST)/bin/python
