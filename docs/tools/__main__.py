@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from docs.tools import metrics
+from docs.tools import configuration, metrics
 
 DOCS = Path(__file__).parents[1]
 
 
 def generated() -> dict[Path, str]:
     """Every generated page with what it should hold."""
-    return {DOCS / "metrics.md": metrics.render()}
+    return {DOCS / "configuration.md": configuration.render(), DOCS / "metrics.md": metrics.render()}
 
 
 def stale() -> list[Path]:
