@@ -76,11 +76,10 @@ class Link:
         await self._pass(self.cut_back_until)
 
     async def _pass(self, cut_until: float) -> None:
-        loop = asyncio.get_running_loop()
         # Some calls take no time at all, so that nothing rests on a task being suspended.
         if self._random.random() > UNDELAYED:
             await asyncio.sleep(self._random.uniform(0.001, self.slowest))
-        if self.dead or loop.time() < cut_until:
+        if self.dead or asyncio.get_running_loop().time() < cut_until:
             await never()
 
 

@@ -5,6 +5,7 @@ from random import Random
 
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import DesiredState
+from tests.simulation.table import Item
 from tests.simulation.world import OTHER_REGION, World
 
 _SAYS = {
@@ -17,15 +18,19 @@ _SAYS = {
 
 async def other_region(world: World, random: Random) -> None:
     """Report for ever."""
+    looked_at: dict[str, Item] = {}
     while True:
         if not await world.pause(random.uniform(3, 15)):
             return
         for name in sorted(world.table.items):
-            _look(world, name)
+            item = world.table.items[name]
+            # An item is never changed in place: the same one asks for the same, which was done.
+            if looked_at.get(name) is not item:
+                looked_at[name] = item
+                _look(world, name, item)
 
 
-def _look(world: World, name: str) -> None:
-    item = world.table.items[name]
+def _look(world: World, name: str, item: Item) -> None:
     endpoint = decode_endpoint(item)
     targeted = OTHER_REGION in (endpoint.target_regions or ())
     reported = endpoint.region_status.get(OTHER_REGION)

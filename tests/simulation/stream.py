@@ -40,6 +40,12 @@ class _Shard:
     trimmed_before: int = 0
     records: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
+    def since(self, position: int) -> list[tuple[int, dict[str, Any]]]:
+        """The records from a number on; mostly there are none."""
+        if not self.records or self.records[-1][0] < position:
+            return []
+        return self.records[bisect_left(self.records, position, key=lambda record: record[0]) :]
+
 
 class Stream:
     """What DynamoDB Streams holds of one table. `clock` is virtual seconds."""
@@ -170,7 +176,7 @@ class Stream:
             raise refusal("ExpiredIteratorException")
         if int(position) < shard.trimmed_before:
             raise refusal("TrimmedDataAccessException")
-        found = shard.records[bisect_left(shard.records, int(position), key=lambda record: record[0]) :]
+        found = shard.since(int(position))
         page = found[:RECORDS_A_PAGE]
         after = page[-1][0] + 1 if page else int(position)
         answer: dict[str, Any] = {"Records": [each for _, each in page]}

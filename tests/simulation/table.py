@@ -150,7 +150,8 @@ class Clients:
     async def _read(self, group: str, read: Callable[[], Any], *, records: bool = False) -> Any:
         await self._link.there()
         fault = self._faults.draw(group)
-        await self._spoil("throttle" if fault == "expired" and not records else fault)
+        if fault is not None:
+            await self._spoil("throttle" if fault == "expired" and not records else fault)
         answer = read()
         if fault == "repeat" and records:
             answer["Records"] = [*answer["Records"], *answer["Records"]]
@@ -160,7 +161,8 @@ class Clients:
     async def _write(self, request: Mapping[str, Any], change: Callable[[Item | None], Item | None]) -> None:
         await self._link.there()
         fault = self._faults.draw("table write")
-        await self._spoil(fault)
+        if fault is not None:
+            await self._spoil(fault)
         name = request["Key"]["endpoint_name"]["S"]
         self._about_to_write(f"item {name}")
         if self._link.dead:
@@ -176,7 +178,7 @@ class Clients:
             await never()
         await self._link.back()
 
-    async def _spoil(self, fault: str | None) -> None:
+    async def _spoil(self, fault: str) -> None:
         match fault:
             case "throttle":
                 raise refusal("ProvisionedThroughputExceededException")
