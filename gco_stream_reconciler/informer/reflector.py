@@ -1,8 +1,11 @@
 """List and watch of one kind in one namespace, as an explicit state and a step.
 
-    Listing ──all pages──▶ Watching ──ended, silent──▶ Watching, from the version reached
-       ▲                      │ 410
+    Listing ──all pages──▶ Watching ──ended──▶ Watching, from the version reached
+       ▲                      │ 410, silent
        └──────────────────────┘          any failure ──▶ Pausing ──▶ the same again
+
+Silence is no rest: a bookmark is due every minute. A watch without one may be open and frozen, as the next one from the
+same version would be, and only a listing tells.
 
 The shape is kube-rs' (kube-runtime/src/watcher.rs); the pauses and limits are client-go's (tools/cache/reflector.go).
 """
@@ -283,7 +286,8 @@ class Reflector:
         self._observer.watch_ended(self.kind, self.namespace, reason)
         self._rested()
         if reason == "silent":
-            self._log.info("watch_silent", seconds=self._silence_seconds)
+            self._log.warning("watch_silent", seconds=self._silence_seconds)
+            return Listing()
         return Watching()
 
     def _closed_by_server(self, heard: bool) -> State:

@@ -169,7 +169,7 @@ async def test_a_quiet_day_costs_one_listing_and_a_watch_every_five_to_ten_minut
     assert set(rig.observer.ends) == {"ended"}
 
 
-async def test_a_quiet_server_without_bookmarks_is_neither_stale_nor_listed_again() -> None:
+async def test_a_server_without_bookmarks_is_listed_again_and_never_stale() -> None:
     rig = Rig(bookmark_seconds=None)
     rig.server.put("a")
     async with rig.running():
@@ -179,8 +179,18 @@ async def test_a_quiet_server_without_bookmarks_is_neither_stale_nor_listed_agai
         rig.server.put("b")
         await asyncio.sleep(2)
         assert rig.held() == rig.server.held()
-    assert len(rig.server.list_calls) == 1
+    assert 3_600 / 80 < len(rig.server.list_calls) <= 1 + 3_600 / 75
     assert set(rig.observer.ends) == {"silent"}
+
+
+async def test_what_a_frozen_watch_does_not_tell_a_listing_does() -> None:
+    rig = Rig(bookmark_seconds=None)
+    async with rig.running():
+        await asyncio.sleep(30)
+        rig.server.dead_before = float("inf")
+        rig.server.put("a")
+        await asyncio.sleep(60)
+        assert rig.announced() == [("added", "a")]
 
 
 # --- Broken connections -----------------------------------------------------------------------------------------
@@ -200,7 +210,7 @@ async def test_a_connection_that_died_silently_is_replaced_within_its_limit_and_
             await asyncio.sleep(1)
         assert now() - cut <= 76
         assert rig.announced() == [("deleted", "a")]
-    assert len(rig.server.list_calls) == 1
+    assert len(rig.server.list_calls) == 2
 
 
 async def test_a_server_that_accepts_no_watch_makes_the_cache_stale_but_not_empty() -> None:
