@@ -57,6 +57,10 @@ class PermissionDeniedError(TerminalError):
     """HTTP 401/403, AWS AccessDenied: grant the permission that the message names."""
 
 
+class LeaseNotHeldError(RetryableError):
+    """A write was asked for after the lease was lost. It was not sent."""
+
+
 # --- Kubernetes -------------------------------------------------------------------------------------------
 
 

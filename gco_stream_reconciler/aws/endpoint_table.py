@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from gco_stream_reconciler.aws.calls import with_retries
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.aws.session import Clients
-from gco_stream_reconciler.errors import ConditionFailedError
+from gco_stream_reconciler.errors import ConditionFailedError, LeaseNotHeldError
 from gco_stream_reconciler.settings import PlaceSettings
 
 Item = dict[str, Any]
@@ -32,15 +32,30 @@ class TableDescription:
     status: str
 
 
+def _always() -> bool:
+    return True
+
+
 class EndpointTable:
     """Reads go to the read Region, writes to the home Region.
+
+    `may_write` is asked before every write is sent; `False` refuses it with LeaseNotHeldError. A process that was
+    paused past its lease finds out there.
 
     Every method raises UnavailableError, ThrottledError, PermissionDeniedError, TableNotFoundError or
     ConfigurationError (no credentials).
     """
 
-    def __init__(self, clients: Clients, place: PlaceSettings, *, random: Random) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        place: PlaceSettings,
+        *,
+        random: Random,
+        may_write: Callable[[], bool] = _always,
+    ) -> None:
         self._clients = clients
+        self._may_write = may_write
         self._name = place.table_name
         self._home = f"table {place.table_name} in {place.home_region}"
         self._local = f"table {place.table_name} in {place.read_region}"
@@ -120,7 +135,7 @@ class EndpointTable:
             with own_errors("dynamodb:UpdateItem", self._home):
                 await self._clients.home.update_item(**request)
 
-        await self._retried(call, f"promotion in {self._home}")
+        await self._written(call, f"promotion in {self._home}")
 
     async def purge(self, item: Item) -> None:
         """Delete the item if every attribute is as in `item`. Raises ConditionFailedError."""
@@ -131,7 +146,7 @@ class EndpointTable:
             with own_errors("dynamodb:DeleteItem", self._home):
                 await self._clients.home.delete_item(**request)
 
-        await self._retried(call, f"purge in {self._home}")
+        await self._written(call, f"purge in {self._home}")
 
     async def names_at_home(self) -> frozenset[str]:
         """Every endpoint of the home table, read consistently. An incomplete scan raises."""
@@ -177,7 +192,15 @@ class EndpointTable:
                 await self._clients.home.update_item(**request)
 
         # Setting the same value again is harmless, so an unclear outcome may be repeated.
-        await self._retried(call, f"status write to {self._home}")
+        await self._written(call, f"status write to {self._home}")
+
+    async def _written(self, call: Callable[[], Awaitable[None]], what: str) -> None:
+        async def attempt() -> None:
+            if not self._may_write():
+                raise LeaseNotHeldError(f"{what} not sent: this process does not hold the lease (any more)")
+            await call()
+
+        await self._retried(attempt, what)
 
     async def _retried(self, call: Callable[[], Awaitable[T]], what: str) -> T:
         return await with_retries(call, seconds=CALL_SECONDS, what=what, random=self._random)

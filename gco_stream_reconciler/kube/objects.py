@@ -7,9 +7,9 @@ from typing import Any, Literal
 from gco_stream_reconciler.errors import (
     ConflictError,
     InvalidObjectError,
+    LeaseNotHeldError,
     NamespaceNotFoundError,
     NotFoundError,
-    RetryableError,
     UnavailableError,
 )
 from gco_stream_reconciler.kube.client import KubeClient, Query
@@ -22,10 +22,6 @@ APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 # How the API server words a failed UID precondition. Any other 409 on a delete says nothing about the UID.
 _UID_MISMATCH = "UID in the precondition"
-
-
-class LeaseNotHeldError(RetryableError):
-    """A write was asked for after the lease was lost. It was not sent."""
 
 
 def _always() -> bool:

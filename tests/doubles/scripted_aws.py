@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -38,14 +38,20 @@ class Aws:
 
 @contextlib.asynccontextmanager
 async def connected(
-    url: str, *, table: str = TABLE, environment: Mapping[str, str] = CREDENTIALS, **places: Any
+    url: str,
+    *,
+    table: str = TABLE,
+    environment: Mapping[str, str] = CREDENTIALS,
+    may_write: Callable[[], bool] = lambda: True,
+    **places: Any,
 ) -> AsyncIterator[Aws]:
     """The product's clients of a server, with these variables of AWS and no others."""
     place = PlaceSettings(region=REGION, table_name=table, **places)
     with only_variables({"AWS_ENDPOINT_URL": url, "AWS_EC2_METADATA_DISABLED": "true", **environment}):
         async with open_clients(place) as clients:
             chance = Random(0)
-            yield Aws(clients, EndpointTable(clients, place, random=chance), DynamoDbStreams(clients, place))
+            endpoints = EndpointTable(clients, place, random=chance, may_write=may_write)
+            yield Aws(clients, endpoints, DynamoDbStreams(clients, place))
 
 
 async def collected(aws: Aws) -> list[list[dict[str, Any]]]:

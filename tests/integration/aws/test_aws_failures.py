@@ -14,6 +14,7 @@ from gco_stream_reconciler.aws.streams import CALL_SECONDS as STREAM_SECONDS
 from gco_stream_reconciler.errors import (
     ConditionFailedError,
     ExpiredIteratorError,
+    LeaseNotHeldError,
     PermissionDeniedError,
     ReconcilerError,
     ShardNotFoundError,
@@ -285,6 +286,17 @@ async def test_a_lost_condition_of_a_promotion_or_purge_is_told_at_once() -> Non
     async with scripted_server(refusal) as server, connected(server.url) as it:
         check(await failures(it, calls), ConditionFailedError, "The conditional request failed")
         assert len(server.asked) == 2
+
+
+async def test_without_the_lease_nothing_is_written_and_reads_go_on() -> None:
+    calls = {
+        name: call for name, call in TABLE_CALLS.items() if name.startswith(("UpdateItem", "DeleteItem"))
+    }
+    async with scripted_server(page("a")) as server, connected(server.url, may_write=lambda: False) as it:
+        found = await failures(it, calls)
+        assert {type(error) for error in found.values()} == {LeaseNotHeldError}
+        assert await collected(it) != []
+    assert operations(server.asked) == ["Scan"]
 
 
 async def test_a_scan_whose_second_page_fails_for_a_moment_goes_on_where_it_was() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler import errors
-from gco_stream_reconciler.kube.objects import KubeObjects, LeaseNotHeldError
+from gco_stream_reconciler.kube.objects import KubeObjects
 from gco_stream_reconciler.settings import KubernetesSettings
 from tests.doubles.scripted_api_server import (
     EXISTS,
@@ -193,9 +193,9 @@ async def test_the_deadline_covers_every_try() -> None:
 
 async def test_without_the_lease_nothing_is_written_and_reads_go_on() -> None:
     async with objects(says(DEPLOYMENT), may_write=lambda: False) as (cluster, server):
-        with pytest.raises(LeaseNotHeldError, match="does not hold the lease"):
+        with pytest.raises(errors.LeaseNotHeldError, match="does not hold the lease"):
             await cluster.apply(MANIFEST)
-        with pytest.raises(LeaseNotHeldError, match="does not hold the lease"):
+        with pytest.raises(errors.LeaseNotHeldError, match="does not hold the lease"):
             await cluster.delete("Deployment", "rec", "b", uid=UID, propagation="Background")
         assert await cluster.get("Deployment", "rec", "b") == DEPLOYMENT
     assert [asked.method for asked in server.asked] == ["GET"]
@@ -210,7 +210,7 @@ async def test_a_lease_lost_between_two_tries_stops_the_second() -> None:
         return await UNAVAILABLE(request)
 
     async with objects(refuse_and_lose, says(DEPLOYMENT), may_write=lambda: holds) as (cluster, server):
-        with pytest.raises(LeaseNotHeldError, match="does not hold the lease"):
+        with pytest.raises(errors.LeaseNotHeldError, match="does not hold the lease"):
             await cluster.apply(MANIFEST)
     assert len(server.asked) == 1
 
