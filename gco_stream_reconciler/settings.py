@@ -333,6 +333,14 @@ class TelemetrySettings(_Group):
         description="gauges with the endpoint's name as a label (two each, four with a canary); false leaves them out",
     )
 
+    @model_validator(mode="after")
+    def _one_listener_a_port(self) -> Self:
+        if self.http_port == self.debug_port != 0:
+            raise ValueError(
+                f"HTTP_PORT and DEBUG_PORT are both {self.http_port}: give each listener its own"
+            )
+        return self
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:

@@ -171,6 +171,8 @@ class Application:
                 finally:
                     self.readiness.term = None
                     self.metrics.watch_stream(None)
+                    self.metrics.watch_no_queue()
+                    term.end()
                     self._journal.end_term()
 
             async with asyncio.TaskGroup() as group:
@@ -195,16 +197,18 @@ class Application:
             ) as client,
             open_clients(place, observer=self.metrics.aws, clock=self._clock) as clients,
         ):
-            table = EndpointTable(clients, place, random=self._random)
+            elector = self._elector(client)
+
+            # A process that was paused past its lease finds out before it sends a write.
+            def may_write() -> bool:
+                return elector.is_leader
+
+            table = EndpointTable(clients, place, random=self._random, may_write=may_write)
             streams = DynamoDbStreams(clients, place)
             table_id = await startup.table_id(table)
             await startup.check_stream(DynamoDbStreamsAdapter(streams, now=self._now))
             await startup.check_namespaces(client)
-            elector = self._elector(client)
-            # A process that was paused past its lease finds out before it sends a write.
-            cluster = KubeObjects(
-                client, kubernetes, random=self._random, may_write=lambda: elector.is_leader
-            )
+            cluster = KubeObjects(client, kubernetes, random=self._random, may_write=may_write)
             parts = Parts(
                 settings=self.settings,
                 table=table,

@@ -34,7 +34,7 @@ _STATUS_HOLD_SECONDS = 3.0
 class Term:
     """Queue, workers, stream consumer, resync and status writers of one term.
 
-    It is its own ChangeSink: what the consumer finds goes onto the queue.
+    It is its own ChangeSink and ResyncQueue: what the consumer and the resync find goes onto the queue.
     """
 
     def __init__(self, parts: Parts, plan_settings: PlanSettings) -> None:
@@ -97,7 +97,7 @@ class Term:
         self._resync = Resync(
             table=parts.table,
             cache=parts.informers,
-            queue=self.queue,
+            queue=self,
             reporter=self.reporter,
             inventory=self.inventory,
             orphans=orphans,
@@ -157,6 +157,11 @@ class Term:
         self._recent.drop(key)
         self.queue.add(key)
 
+    def add_resync(self, key: str) -> None:
+        """A resync has found a difference. The change's record may be lost, so no earlier read of the item counts."""
+        self._recent.drop(key)
+        self.queue.add_resync(key)
+
     def _read_again_after(self, key: str, seconds: float) -> None:
         """What was read of an item is not what the home Region has."""
         self._recent.drop(key)
@@ -201,6 +206,11 @@ class Term:
                 await stopping.wait()
             await self._drain(intake, workers, writers)
             events.cancel()
+
+    def end(self) -> None:
+        """Whatever still waits is the next leader's: no timer of this term goes on."""
+        self.queue.shut_down()
+        self.status_queue.shut_down()
 
     async def _take_stock(self, group: asyncio.TaskGroup, stopping: asyncio.Event) -> bool:
         """Learn what the table has before anybody acts; False when it is time to stop instead."""

@@ -33,6 +33,18 @@ class ControllerMetrics:
         self._status = make.counter("gco_status_writes", "Status writes by result", ["result"])
         self._resyncs = make.histogram("gco_resync_duration_seconds", "Full resyncs by result", ["result"])
         self._resync_queued = make.counter("gco_resync_queued", "Keys that resyncs found different")
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Show what may happen before it does: a series that begins with its first event shows no increase by it."""
+        for result in ("success", "retry", "terminal", "bug"):
+            self._reconciles.labels(result)
+        for kind in ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler"):
+            self._deleted.labels(kind)
+        for result in ("success", "retry", "conflict"):
+            self._status.labels(result)
+        for result in ("success", "failed"):
+            self._resyncs.labels(result)
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended."""

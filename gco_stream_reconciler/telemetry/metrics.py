@@ -70,7 +70,9 @@ class Metrics(ControllerMetrics):
         self._waited = make.histogram("workqueue_queue_duration_seconds", "Time a key waited", ["name"])
         self._worked = make.histogram("workqueue_work_duration_seconds", "Time a key took", ["name"])
         self._failed = make.counter("workqueue_retries", "Keys that failed and come again", ["name"])
-        self._loop_lag = make.gauge("gco_event_loop_lag_seconds", "How late the last timer fired")
+        self._loop_lag = make.histogram(
+            "gco_event_loop_lag_seconds", "How late a timer fired, twice a second"
+        )
         self.stream = StreamMetrics(make)
         self.informer = InformerMetrics(make)
         self.leadership = LeadershipMetrics(make)
@@ -88,7 +90,7 @@ class Metrics(ControllerMetrics):
 
     def loop_lag(self, seconds: float) -> None:
         """The event loop's pulse."""
-        self._loop_lag.set(seconds)
+        self._loop_lag.observe(seconds)
 
     def queue(self, name: str) -> QueueMetrics:
         """The observer of a queue."""
@@ -104,6 +106,10 @@ class Metrics(ControllerMetrics):
     def watch_queue(self, queue: QueueView) -> None:
         """Read this queue at every scrape, instead of an earlier one of its name."""
         self._queues[queue.name] = queue
+
+    def watch_no_queue(self) -> None:
+        """Read no queue any more: what a former leader has left waiting is nobody's work."""
+        self._queues.clear()
 
     def watch_stream(self, poll_age: Callable[[], float] | None) -> None:
         """Read the age of the last successful poll from here at every scrape; None while nobody polls."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import aiohttp
 import pytest
+from prometheus_client import generate_latest
 
 from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.sandbox.kubernetes.faults import Fault
@@ -134,6 +135,21 @@ async def until_not_ready(application: Application) -> dict[str, Any]:
     return answer
 
 
+async def test_a_change_whose_record_is_lost_is_found_by_the_resync_that_the_loss_asks_for(
+    kubeconfig: str, cluster: KubernetesServer, aws: AwsGround, writer: Writer
+) -> None:
+    async with standing(writer, Path(kubeconfig)) as application:
+        term = application.term
+        assert term is not None
+        # As when a shard is trimmed before it was read: the item has just been read and no record tells of its change.
+        lost = asyncio.Event()
+        term.changed = lambda *_: lost.set()
+        await asyncio.to_thread(writer.scale, "llama", 5)
+        await until("its record is lost", lost.is_set, bool)
+        term.request_resync("trimmed data")
+        await until("scaled", lambda: replicas(cluster), lambda found: found == 5)
+
+
 @pytest.mark.parametrize("outage", ["resets", "silence"])
 async def test_an_api_server_that_goes_away_is_waited_for(
     cluster: KubernetesServer, api_line: Line, aws: AwsGround, writer: Writer, tmp_path: Path, outage: Outage
@@ -160,6 +176,8 @@ async def test_a_leader_that_loses_its_lease_in_an_outage_stands_again_without_a
         began = asyncio.get_running_loop().time()
         api_line.cut("resets")
         await until("the lease is lost", lambda: application.term, lambda found: found is None)
+        # What a former leader has left waiting is nobody's work, and would age on its gauges for ever.
+        assert b"workqueue_depth{" not in generate_latest(application.registry)
         assert_patient(api_line, began)
         await change(writer)
         api_line.mend()

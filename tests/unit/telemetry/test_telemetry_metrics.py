@@ -153,7 +153,8 @@ def test_each_observation_of_the_controller_reaches_its_own_series(metrics: Metr
         'gco_resync_duration_seconds_count{result="failed"}': 1,
         'gco_resync_duration_seconds_sum{result="failed"}': 1,
         "gco_resync_queued_total": 7,
-        "gco_event_loop_lag_seconds": 0.125,
+        "gco_event_loop_lag_seconds_count": 1,
+        "gco_event_loop_lag_seconds_sum": 0.125,
     }
 
 
