@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -41,6 +42,8 @@ def demo(
 ) -> None:
     """Show a whole story on this machine in under a minute: a table, its stream, two Regions, real controllers."""
     console = Console()
+    # Ended by a signal of either kind it leaves no process and no file behind.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with tempfile.TemporaryDirectory() as folder, _aws(console) as aws:
             asyncio.run(_run(console, aws, Path(folder), serve=serve, logs=logs))

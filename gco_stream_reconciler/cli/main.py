@@ -51,7 +51,10 @@ def run(
     ] = None,
     kubeconfig: Annotated[str | None, typer.Option(help="Used outside a cluster (KUBECONFIG).")] = None,
     resync_seconds: Annotated[
-        float | None, typer.Option(help="Time between full resyncs, 60 or more (RECONCILE_INTERVAL_SECONDS).")
+        float | None,
+        typer.Option(
+            help="Time between full resyncs; less than 60 counts as 60 (RECONCILE_INTERVAL_SECONDS)."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Endpoints reconciled at the same time (WORKERS).")

@@ -12,6 +12,7 @@ from gco_stream_reconciler.planning.desired import (
     wanted_ingress,
     wanted_service,
 )
+from gco_stream_reconciler.planning.following import wanted_reach
 from gco_stream_reconciler.planning.template_choice import NEWEST
 
 Manifest = Mapping[str, Any]
@@ -26,9 +27,10 @@ def rendered(endpoint: Endpoint, context: ManifestContext) -> list[Manifest]:
     if spec is None:
         raise ValueError(f"endpoint {endpoint.name!r} has no usable spec: nothing can be rendered")
     replicas = None if spec.autoscaling else spec.replicas
+    reach = wanted_reach(endpoint, context, NEWEST)
     found = [
         wanted_deployment(endpoint, context, replicas=replicas, template=NEWEST),
-        wanted_service(endpoint, context),
+        wanted_service(endpoint, context, reach=reach),
     ]
     if spec.autoscaling:
         found.append(wanted_autoscaler(endpoint, context))
@@ -38,8 +40,8 @@ def rendered(endpoint: Endpoint, context: ManifestContext) -> list[Manifest]:
                 endpoint, context, role=Role.CANARY, replicas=spec.canary.replicas, template=NEWEST
             )
         )
-        found.append(wanted_service(endpoint, context, role=Role.CANARY))
+        found.append(wanted_service(endpoint, context, role=Role.CANARY, reach=reach))
     if spec.autoscaling or spec.replicas:
         weight = spec.canary.weight if spec.canary else None
-        found.append(wanted_ingress(endpoint, context, canary_weight=weight, template=NEWEST))
+        found.append(wanted_ingress(endpoint, context, canary_weight=weight, reach=reach))
     return found

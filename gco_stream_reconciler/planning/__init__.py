@@ -7,7 +7,6 @@ Guarantees
     * Nothing is decided about an object that was not seen: the plan asks for a read by name first.
 
 Not here
-    * Watchdog, canary, promotion, purge, orphans, adoption of the predecessor's objects: such objects are reported
-      and left alone.
     * I/O of any kind. The caller reads, executes, and asks again.
+    * What concerns several endpoints at once: how many clean-ups may happen in an hour, which orphans two looks agree on.
 """
