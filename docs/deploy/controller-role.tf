@@ -12,6 +12,11 @@ variable "stream_region" {
   type = string
 }
 
+variable "endpoint_table_name" {
+  type    = string
+  default = "gco-inference-endpoints"
+}
+
 variable "release_namespace" {
   type    = string
   default = "gco-system"
@@ -23,6 +28,8 @@ variable "service_account" {
 }
 
 data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
 
 data "aws_eks_cluster" "this" {
   name = var.cluster_name
@@ -60,8 +67,9 @@ resource "aws_iam_role_policy" "table" {
   name = "endpoint-table"
   role = aws_iam_role.controller.id
   policy = templatefile("${path.module}/controller-policy.json", {
+    Partition    = data.aws_partition.current.partition
     AccountId    = data.aws_caller_identity.current.account_id
-    TableName    = var.table_name
+    TableName    = var.endpoint_table_name
     HomeRegion   = var.home_region
     StreamRegion = var.stream_region
   })

@@ -5,7 +5,7 @@ GCO declares the table without a stream. In the stack's code, where it says
 
     table = dynamodb.Table(self, "InferenceEndpointsTable", ...)
 
-either add the two arguments of `with_stream` there, or call `add_stream(table)` on the construct afterwards.
+either add the arguments of `with_stream` there, or call `add_stream(table)` on the construct afterwards.
 """
 
 from aws_cdk import RemovalPolicy, Stack
@@ -16,6 +16,10 @@ from constructs import Construct
 def add_stream(table: dynamodb.Table) -> None:
     """Switch the stream on for a table of somebody else's construct: an update without replacement."""
     resource = table.node.default_child
+    if isinstance(resource, dynamodb.CfnGlobalTable):
+        raise TypeError(
+            f"{table.node.path} is a TableV2: give it dynamo_stream=StreamViewType.NEW_AND_OLD_IMAGES where it is made"
+        )
     if not isinstance(resource, dynamodb.CfnTable):
         raise TypeError(f"{table.node.path} is no table of CloudFormation's")
     resource.stream_specification = dynamodb.CfnTable.StreamSpecificationProperty(
@@ -24,7 +28,11 @@ def add_stream(table: dynamodb.Table) -> None:
 
 
 def with_stream(scope: Construct, replicas: list[str]) -> dynamodb.Table:
-    """The same table declared with a stream, and as a global table where `replicas` names further Regions."""
+    """The same table declared with a stream, and as a global table where `replicas` names further Regions.
+
+    Recovery to a point in time and deletion protection are the home table's: this construct gives replicas neither, so
+    switch them on there by hand (table.yaml and table.tf do it by themselves).
+    """
     return dynamodb.Table(
         scope,
         "InferenceEndpointsTable",
@@ -32,6 +40,10 @@ def with_stream(scope: Construct, replicas: list[str]) -> dynamodb.Table:
         partition_key=dynamodb.Attribute(name="endpoint_name", type=dynamodb.AttributeType.STRING),
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         removal_policy=RemovalPolicy.RETAIN,
+        deletion_protection=True,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
         stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
         replication_regions=replicas or None,
     )

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
+from gco_stream_reconciler.controller.cleanup import LEDGER_NAME
 from gco_stream_reconciler.manifests.names import LABEL_MANAGED_BY, LABEL_TYPE, MANAGED_BY, TYPE_INFERENCE
 
 _CONTROLLERS = ("ingress.k8s.aws/alb", "eks.amazonaws.com/alb")
+_LEASES = ("coordination.k8s.io", "leases")
 _ALL = ("get", "list", "watch", "create", "patch", "delete")
 
 
@@ -27,7 +29,16 @@ PERMISSIONS = (
     Permission("", "pods", ("list",)),
     Permission("events.k8s.io", "events", ("create", "patch")),
 )
-"""As the chart's Role grants them."""
+"""As the chart's Role grants them in every namespace of endpoints."""
+
+
+def lease_permissions(lease_name: str) -> tuple[Permission, ...]:
+    """As the chart's second Role grants them, where the leader's Lease is: on that one and on the ledger of clean-ups."""
+    return (
+        Permission(*_LEASES, ("get", "update", "create"), lease_name),
+        # An apply is a patch; where it makes the object it also needs the create above.
+        Permission(*_LEASES, ("get", "patch"), LEDGER_NAME),
+    )
 
 
 def judged_ingress_class(name: str, found: Mapping[str, Any]) -> Check:

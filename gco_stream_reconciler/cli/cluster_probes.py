@@ -9,6 +9,7 @@ from gco_stream_reconciler.cli.cluster_judgements import (
     Permission,
     judged_ingress_class,
     judged_platform_ingress,
+    lease_permissions,
 )
 from gco_stream_reconciler.errors import (
     NamespaceNotFoundError,
@@ -36,10 +37,8 @@ async def cluster_checks(client: KubeClient, settings: Settings, *, needs_claim:
         checks.append(await _namespace(client, namespace))
         checks.extend(await _workload_needs(client, namespace, needs_claim=needs_claim))
         checks.append(await _permissions(client, namespace, PERMISSIONS))
-    lease = Permission(
-        "coordination.k8s.io", "leases", ("get", "update", "create"), settings.leadership.lease_name
-    )
-    checks.append(await _permissions(client, settings.place.namespace, (lease,), what="RBAC lease"))
+    leases = lease_permissions(settings.leadership.lease_name)
+    checks.append(await _permissions(client, settings.place.namespace, leases, what="RBAC lease"))
     checks.append(await _ingress_class(client))
     checks.append(await _platform_ingress(client))
     return checks
@@ -97,7 +96,7 @@ async def _permissions(
                 return warn(name, f"not answered: {error}", "try again, or see `kubectl auth can-i --list`")
             asked += 1
             if not allowed:
-                denied.append(f"{verb} {permission.resource}")
+                denied.append(f"{verb} {permission.resource} {permission.name}".rstrip())
     if denied:
         remedy = "grant it in the Role of the chart (rbac.create=true makes it); the account is that of the kubeconfig or Pod"
         return fail(name, f"not allowed: {', '.join(denied)}", remedy)

@@ -80,7 +80,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
               _gauge("workqueue_longest_running_processor_seconds", "name")),
     )),
     ("Stream", (
-        Panel("Lag", "Age of the newest record of the last page. Times are whole seconds.", "s",
+        Panel("Lag", "How far the shard that is furthest behind was behind at its last read. Times are whole seconds.", "s",
               _gauge("gco_stream_lag_seconds", "pod")),
         Panel("Last read", "Age of the last successful read of the shard that has waited longest.", "s",
               _gauge("gco_stream_last_poll_age_seconds", "pod")),
@@ -125,14 +125,15 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
               _weight("wanted") + _weight("applied")),
         Panel("Watchdog removals", "Ingresses taken away for lack of a ready Pod.", "ops",
               _rate("gco_watchdog_removals_total")),
-        Panel("Orphans", "Endpoints with objects and without an item.", "none", _gauge("gco_orphans", "pod")),
+        Panel("Orphans", "Endpoints with objects and without an item: ours by Pod, those left alone by maker.", "none",
+              _gauge("gco_orphans", "pod") + _gauge("gco_orphans_left", "made_by")),
         Panel("Clean-ups refused", "By the limit: a person must decide.", "ops", _rate("gco_cleanups_refused_total")),
         Panel("Promotions and purges", "Writes to the item besides the status.", "ops",
               _rate("gco_item_writes_total", "write", "result")),
     )),
     ("Process", (
         Panel("Lease renewal", "Must stay far below the renew deadline.", "s", _quantiles("gco_lease_renewal_seconds")),
-        Panel("Event loop lag", "How late timers fire.", "s", _gauge("gco_event_loop_lag_seconds", "pod")),
+        Panel("Event loop lag", "How late timers fire.", "s", _quantiles("gco_event_loop_lag_seconds")),
         Panel("Memory", "Resident set.", "bytes", _gauge("process_resident_memory_bytes", "pod")),
     )),
 )  # fmt: skip

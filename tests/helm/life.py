@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -31,29 +32,49 @@ CANARY = {**SPEC, "canary": {"image": "vllm/vllm-openai:v2", "weight": 10, "repl
 OVERDUE = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]
 
 
+HOME = "eu-west-1"
+"""The home Region. The stream's and the cluster's is REGION: only so each call shows which statement must allow it."""
+
+NAME_OF_OPERATION = re.compile(r"(?P<service>\w+?)_\d+\.(?P<operation>\w+)")
+SCOPE = re.compile(r"(?P<before>Credential=\w+/\d+/)(?P<region>[a-z0-9-]+)(?P<after>/)")
+LIMIT_OF_CLEANUPS = 1000
+
+
+@dataclass(frozen=True, order=True)
+class AwsCall:
+    """service: DynamoDB or DynamoDBStreams. region: the one that the call was signed for."""
+
+    service: str
+    operation: str
+    region: str
+
+
 @dataclass(frozen=True)
 class Calls:
-    """What was asked of the API server, and which DynamoDB operations."""
+    """What was asked of the API server, and of DynamoDB."""
 
     kubernetes: tuple[Request, ...]
-    aws: frozenset[str]
+    aws: frozenset[AwsCall]
 
 
 async def live(folder: Path) -> Calls:
-    """Run it; takes some ten seconds."""
+    """Run it; takes some fifteen seconds."""
     with AwsServer() as aws:
-        async with noting(aws.url) as (url, operations), KubernetesServer(ready_delay_seconds=0.1) as cluster:
+        async with noting(aws.url) as (url, called), KubernetesServer(ready_delay_seconds=0.1) as cluster:
             cluster.store.add_namespace(NAMESPACE)
             kubeconfig = folder / "kubeconfig"
             kubeconfig.write_text(json.dumps(cluster.kubeconfig()), "utf-8")
             writer = Writer(aws.url)
             await asyncio.to_thread(writer.create_table)
             with environment({**aws.environment(), "AWS_ENDPOINT_URL": url}):
-                async with controller(writer, str(kubeconfig)):
+                regions = {"dynamodb_region": HOME, "stream_region": REGION}
+                async with controller(writer, str(kubeconfig), **regions, deletion_limit=LIMIT_OF_CLEANUPS):
                     await _endpoint(writer, cluster)
                     await _stalled(writer, cluster)
+                    await _removed_region(writer, cluster)
+                    await _orphan(writer, cluster, called)
             await _events(cluster)
-            return Calls(tuple(cluster.requests), frozenset(operations))
+            return Calls(tuple(cluster.requests), frozenset(called))
 
 
 async def _endpoint(writer: Writer, cluster: KubernetesServer) -> None:
@@ -93,6 +114,30 @@ async def _stalled(writer: Writer, cluster: KubernetesServer) -> None:
     await until("the Pods of a stalled rollout are listed", looked_at, bool)
 
 
+async def _removed_region(writer: Writer, cluster: KubernetesServer) -> None:
+    """Two endpoints lose this Region: clean-ups that no delete command asked for, so each goes into the ledger."""
+    for name in ("moved", "moved-too"):
+        writer.deploy(name, SPEC, [REGION])
+        await reported(writer, name, "running")
+    for name in ("moved", "moved-too"):
+        writer.set_regions(name, ["ap-south-1"])
+        await until(
+            f"{name} cleaned up",
+            lambda name=name: not [key for key in cluster.store.objects if name == key[-1]],  # type: ignore[misc]
+            bool,
+        )
+
+
+async def _orphan(writer: Writer, cluster: KubernetesServer, called: set[AwsCall]) -> None:
+    """An item is taken away by hand. What is left is looked for at home; its clean-up, a minute later, is as above."""
+    writer.deploy("orphan", SPEC, [REGION])
+    await reported(writer, "orphan", "running")
+    writer.remove("orphan")
+    look = AwsCall("DynamoDB", "Scan", HOME)
+    await until("the home table is scanned", lambda: look in called, bool)
+    assert ("Deployment", NAMESPACE, "orphan") in cluster.store.objects
+
+
 async def _events(cluster: KubernetesServer) -> None:
     """One Event, and the same again: the recorder is asked itself, so that no rule's timing matters."""
     log = structlog.get_logger()
@@ -113,13 +158,20 @@ async def _events(cluster: KubernetesServer) -> None:
 
 
 @asynccontextmanager
-async def noting(upstream: str) -> AsyncIterator[tuple[str, set[str]]]:
-    """A proxy on loopback that notes the operation of every request (`X-Amz-Target`) and passes it on."""
-    operations: set[str] = set()
+async def noting(upstream: str) -> AsyncIterator[tuple[str, set[AwsCall]]]:
+    """A proxy on loopback that notes every call and passes it on, to REGION whichever it was for: the emulator does not
+    replicate, so one table there stands for the home's and for its replica. (It checks no signature.)
+    """
+    called: set[AwsCall] = set()
 
     async def passed_on(request: web.Request) -> web.Response:
-        operations.add(request.headers.get("X-Amz-Target", "").rpartition(".")[2])
         headers = {key: value for key, value in request.headers.items() if key.lower() != "host"}
+        target = NAME_OF_OPERATION.fullmatch(headers["X-Amz-Target"])
+        scope = SCOPE.search(headers["Authorization"])
+        assert target
+        assert scope
+        called.add(AwsCall(target["service"], target["operation"], scope["region"]))
+        headers["Authorization"] = SCOPE.sub(rf"\g<before>{REGION}\g<after>", headers["Authorization"])
         body = await request.read()
         async with session.request(
             request.method, upstream + request.path_qs, headers=headers, data=body
@@ -138,7 +190,7 @@ async def noting(upstream: str) -> AsyncIterator[tuple[str, set[str]]]:
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}", operations
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}", called
         finally:
             await runner.cleanup()
 

@@ -101,6 +101,7 @@ def test_alerts_can_be_left_out_labelled_linked_and_added_to() -> None:
     given = values(
         {
             "monitoring": {
+                "podMonitor": {"enabled": True},
                 "prometheusRule": {
                     "enabled": True,
                     "labels": {"release": "stack", "app.kubernetes.io/name": "stolen"},
@@ -108,7 +109,7 @@ def test_alerts_can_be_left_out_labelled_linked_and_added_to() -> None:
                     "runbookUrl": "https://wiki.example/operate",
                     "disabled": ["GcoTwoLeaders"],
                     "extraRules": [rule],
-                }
+                },
             }
         }
     )
@@ -121,6 +122,25 @@ def test_alerts_can_be_left_out_labelled_linked_and_added_to() -> None:
     leaderless = rules["GcoNoLeader"]
     assert leaderless["labels"] == {"severity": "critical", "region": "us-east-1", "team": "inference"}
     assert leaderless["annotations"]["runbook_url"] == "https://wiki.example/operate#gconoleader"
+
+
+def test_alerts_follow_the_job_of_whatever_scrapes() -> None:
+    rule: dict[str, Any] = {"enabled": True}
+    for monitor in ("serviceMonitor", "podMonitor"):
+        made = only(render(values({"monitoring": {monitor: rule, "prometheusRule": rule}})), "PrometheusRule")
+        assert jobs(made) == {f"(.+/)?{NAME}"}
+    own = values({"monitoring": {"prometheusRule": {**rule, "job": "kubernetes-(pods|services)"}}})
+    assert jobs(only(render(own), "PrometheusRule")) == {"kubernetes-(pods|services)"}
+
+
+def jobs(made: dict[str, Any]) -> set[str]:
+    return {
+        matcher.value
+        for each in made["spec"]["groups"][0]["rules"]
+        for selector in selectors(each["expr"])
+        for matcher in selector.matchers.matchers
+        if matcher.name == "job"
+    }
 
 
 def test_monitors_scrape_the_metrics_of_this_release_only() -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
+from gco_stream_reconciler import __version__
 from gco_stream_reconciler.settings import load_settings
 from tests.helm.charts import (
     NAMESPACE,
+    ROOT,
     Object,
     environment,
     everything,
@@ -19,10 +22,11 @@ from tests.helm.charts import (
     render,
     values,
 )
+from tests.helm.operator_schemas import SCHEMAS
 
 KUBERNETES = ("1.31", "1.34", "1.37")
 OPERATOR_KINDS = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
-"""Custom resources: no schema of Kubernetes' own."""
+"""Custom resources: no schema of Kubernetes' own, but one of ours."""
 
 LONG = "a-release-with-a-name-of-exactly-fifty-three-letters-"[:52] + "x"
 
@@ -42,6 +46,40 @@ def test_every_object_is_valid_in_three_versions_of_kubernetes(given: dict[str, 
     assert len(native) >= 8
     for each in native:
         kubernetes_validate.validate(each, version, strict=True)
+
+
+MONITOR = {
+    "enabled": True,
+    "interval": "1m30s",
+    "scrapeTimeout": "10s",
+    "labels": {"release": "stack"},
+    "relabelings": [{"action": "labeldrop", "regex": "endpoint"}],
+    "metricRelabelings": [{"sourceLabels": ["__name__"], "action": "drop", "regex": "python_.*"}],
+}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        everything(),
+        example("us-east-1"),
+        example("eu-west-1"),
+        values({"monitoring": {"serviceMonitor": MONITOR, "prometheusRule": {"enabled": True}}}),
+        values({"monitoring": {"podMonitor": MONITOR}}),
+    ],
+    ids=["everything", "us-east-1", "eu-west-1", "service-monitor", "pod-monitor"],
+)
+def test_the_operators_objects_have_the_fields_that_it_knows_and_needs(given: dict[str, Any]) -> None:
+    custom = [each for each in render(given) if each["kind"] in OPERATOR_KINDS]
+    assert custom
+    for each in custom:
+        jsonschema.validate(each, SCHEMAS[each["kind"]])
+
+
+def test_all_of_the_operators_kinds_have_a_schema_that_is_one() -> None:
+    assert set(SCHEMAS) == set(OPERATOR_KINDS)
+    for schema in SCHEMAS.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
 
 
 @pytest.mark.parametrize("given", [values(), everything(), example("eu-west-1")], ids=["least", "all", "eu"])
@@ -88,6 +126,14 @@ def test_the_container_may_do_nothing_that_it_need_not() -> None:
     }
     assert container["resources"]["requests"].keys() == {"cpu", "memory"}
     assert "memory" in container["resources"]["limits"]
+
+
+def test_the_sizing_table_begins_with_the_charts_own_resources() -> None:
+    resources = pod(render())["containers"][0]["resources"]
+    request, limit = resources["requests"], resources["limits"]
+    assert "cpu" not in limit
+    row = f"| {request['cpu']}, {request['memory']} | no CPU limit, {limit['memory']} |"
+    assert row in (ROOT / "docs" / "performance.md").read_text("utf-8")
 
 
 def test_two_replicas_hand_over_without_a_gap() -> None:
@@ -177,7 +223,7 @@ def test_digest_wins_over_tag_and_the_chart_version_is_the_default_tag() -> None
         found: str = pod(render(values({"image": given})))["containers"][0]["image"]
         return found
 
-    assert image() == f"{repository}:0.1.0"
+    assert image() == f"{repository}:{__version__}"
     assert image(tag="1.2") == f"{repository}:1.2"
     assert image(tag="1.2", digest=digest) == f"{repository}@{digest}"
 
@@ -225,6 +271,14 @@ def test_the_network_policy_lets_out_only_names_tls_and_credentials() -> None:
     assert "to" not in policy["egress"][0]
     for rule in policy["egress"][1:]:
         assert all("ipBlock" in peer for peer in rule["to"])
+
+
+def test_the_network_policy_lets_out_the_same_over_ipv4_and_ipv6() -> None:
+    policy = only(render(everything()), "NetworkPolicy")["spec"]
+    named, credentials = ({peer["ipBlock"]["cidr"] for peer in rule["to"]} for rule in policy["egress"][1:])
+    assert named == {"0.0.0.0/0", "::/0"}
+    # EKS Pod Identity's agent and the instance metadata.
+    assert credentials == {"169.254.170.23/32", "fd00:ec2::23/128", "169.254.169.254/32", "fd00:ec2::254/128"}
 
 
 def test_extras_reach_the_pod_and_extra_objects_are_templates() -> None:

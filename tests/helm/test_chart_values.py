@@ -38,6 +38,8 @@ REFUSED_BY_SCHEMA: list[tuple[dict[str, Any], str]] = [
     (values({"monitoring": {"prometheusRule": {"disabled": ["NoSuchAlert"]}}}), "'/monitoring/prometheusRule/disabled/0'"),
     (values({"extraEnv": [{"value": "x"}]}), "'/extraEnv/0': missing property 'name'"),
     (values({"networkPolicy": {"egressCidrs": ["everywhere"]}}), "'/networkPolicy/egressCidrs/0'"),
+    (values({"networkPolicy": {"credentialCidrs": ["fd00:ec2::23"]}}), "'/networkPolicy/credentialCidrs/0'"),
+    (values({"monitoring": {"podMonitor": {"interval": "1s1m"}}}), "'/monitoring/podMonitor/interval'"),
     (values({"podDisruptionBudget": {"maxUnavailable": 0}}), "'/podDisruptionBudget/maxUnavailable'"),
     (values({"topologySpreadConstraints": [{"topologyKey": "a"}]}), "'/topologySpreadConstraints/0'"),
 ]  # fmt: skip
@@ -50,6 +52,11 @@ REFUSED_BY_TEMPLATES: list[tuple[dict[str, Any], str]] = [
         {"monitoring": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
         "monitoring.serviceMonitor.enabled and monitoring.podMonitor.enabled exclude each other",
     ),
+    (
+        {"monitoring": {"prometheusRule": {"enabled": True}}},
+        "monitoring.prometheusRule.enabled needs monitoring.serviceMonitor.enabled or monitoring.podMonitor.enabled",
+    ),
+    ({"lease": {"name": "gco-stream-reconciler-cleanups"}}, "is the name of the ledger of clean-ups"),
     ({"service": {"enabled": False}, "monitoring": {"serviceMonitor": {"enabled": True}}}, "needs service.enabled"),
     ({"serviceAccount": {"create": False}}, "serviceAccount.name is required"),
     ({"extraEnv": [{"name": "REGION", "value": "x"}]}, "extraEnv: REGION is set by the chart"),

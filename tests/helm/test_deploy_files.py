@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -50,15 +51,45 @@ def test_cloudformation_is_valid(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["table.tf", "controller-role.tf"])
-def test_terraform_is_valid_syntax_and_uses_what_it_declares(name: str) -> None:
-    text = (DOCS / name).read_text("utf-8")
+def test_terraform_is_valid_syntax_and_uses_what_it_declares_itself(name: str) -> None:
     assert terraform(name)["resource"]
-    declared = {
-        variable
-        for file in DOCS.glob("*.tf")
-        for variable in re.findall(r'^variable "(\w+)"', file.read_text("utf-8"), re.MULTILINE)
-    }
-    assert set(re.findall(r"var\.(\w+)", text)) <= declared
+    text = (DOCS / name).read_text("utf-8")
+    assert set(re.findall(r"\bvar\.(\w+)", text)) == set(declared(text, "variable"))
+    # Every data source is used, and every one that is used is there.
+    assert set(re.findall(r"\bdata\.(\w+\.\w+)", text)) == set(declared(text, "data"))
+    made = set(declared(text, "resource"))
+    assert set(re.findall(r"(?<![.\w])(aws_\w+\.\w+)", text)) <= made
+
+
+def test_terraforms_files_can_stand_in_one_module() -> None:
+    texts = [path.read_text("utf-8") for path in sorted(DOCS.glob("*.tf"))]
+    assert len(texts) == 2
+    for kind in ("variable", "data", "resource", "output"):
+        found = [name for text in texts for name in declared(text, kind)]
+        assert len(found) == len(set(found)), kind
+
+
+def declared(text: str, kind: str) -> list[str]:
+    """Names of the blocks of a kind, with their type where they have one, as `type.name`."""
+    labels = re.findall(rf'^{kind} "(\w+)"(?: "(\w+)")?', text, re.MULTILINE)
+    return [".".join(each for each in found if each) for found in labels]
+
+
+def test_terraform_fills_every_place_of_the_policy() -> None:
+    filled = re.search(r"templatefile\([^{]+\{(.*?)\}\)", _without_paths("controller-role.tf"), re.DOTALL)
+    assert filled
+    places = set(re.findall(r"\$\{(\w+)\}", (DOCS / "controller-policy.json").read_text("utf-8")))
+    assert set(re.findall(r"^\s+(\w+)\s*=", filled[1], re.MULTILINE)) == places
+
+
+def test_the_page_fills_every_place_of_the_policy() -> None:
+    places = set(re.findall(r"\$\{(\w+)\}", (DOCS / "controller-policy.json").read_text("utf-8")))
+    lines = re.findall(r"^\$ export (.+)$", (DOCS / "install.md").read_text("utf-8"), re.MULTILINE)
+    assert {name for line in lines for name in re.findall(r"(\w+)=", line)} == places
+
+
+def _without_paths(name: str) -> str:
+    return (DOCS / name).read_text("utf-8").replace("${path.module}/", "")
 
 
 def test_the_cdk_snippet_is_python() -> None:
@@ -68,6 +99,24 @@ def test_the_cdk_snippet_is_python() -> None:
         if isinstance(node, ast.FunctionDef)
     }
     assert {"add_stream", "with_stream"} <= functions
+
+
+def test_every_description_of_the_table_protects_it() -> None:
+    (replica, _) = template("table.yaml")["Resources"]["Endpoints"]["Properties"]["Replicas"]
+    assert replica["DeletionProtectionEnabled"] is True
+    assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    (table,) = terraform("table.tf")["resource"]
+    (described,) = (part for made in table.values() for part in made.values())
+    assert described["deletion_protection_enabled"] is True
+    assert described["point_in_time_recovery"][0]["enabled"] is True
+    arguments = {
+        keyword.arg: ast.unparse(keyword.value)
+        for node in ast.walk(ast.parse((DOCS / "table-cdk.py").read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+    }
+    assert arguments["deletion_protection"] == "True"
+    assert arguments["point_in_time_recovery_enabled"] == "True"
 
 
 def test_every_description_of_the_table_asks_for_both_images() -> None:
@@ -82,7 +131,7 @@ def test_every_description_of_the_table_asks_for_both_images() -> None:
 def test_cloudformations_policy_is_the_documented_one() -> None:
     policies = template("controller-role.yaml")["Resources"]["Role"]["Properties"]["Policies"]
     text = json.dumps(policies[0]["PolicyDocument"])
-    for long, short in (("${AWS::Partition}", "aws"), ("${AWS::AccountId}", "${AccountId}")):
+    for long, short in (("${AWS::Partition}", "${Partition}"), ("${AWS::AccountId}", "${AccountId}")):
         text = text.replace(long, short)
     documented = json.loads((DOCS / "controller-policy.json").read_text("utf-8"))
     by_name = {"StreamRegion": "${StreamRegion}", "HomeRegion": "${HomeRegion}"}
@@ -110,10 +159,10 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 # --- Image --------------------------------------------------------------------------------------------------------
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
-    hadolint = Path(sys.executable).parent / "hadolint"
+def test_hadolint_and_shellcheck_find_nothing_in_the_images_files() -> None:
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        [hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, timeout=60, check=False
+        [DOCKER / "lint"], env={"PATH": tools}, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -131,8 +180,25 @@ def test_the_image_is_pinned_unprivileged_and_installs_by_hash() -> None:
     assert "--require-hashes -r requirements.lock" in build
     assert "USER 65532:65532" in final
     assert 'ENTRYPOINT ["gco-stream-reconciler"]' in final
+    # The form without a shell: the program itself is PID 1 and gets the signals.
+    assert 'CMD ["run"]' in final
     assert "HEALTHCHECK" not in final
     assert "pip install" not in final
+
+
+def test_bytecode_in_the_image_does_not_depend_on_times_of_files() -> None:
+    _, build, final = stages()
+    for stage, folder in ((build, "/opt/venv/lib"), (final, "/usr/local/lib/python3.*")):
+        assert re.search(
+            rf"compileall -q --invalidation-mode unchecked-hash .*{re.escape(folder)}\s", stage
+        ), folder
+    for line in re.findall(r"^.*/opt/venv/bin/python install.*$", build, re.MULTILINE):
+        assert "--no-compile" in line
+
+
+def test_the_image_tells_what_it_is() -> None:
+    labels = set(re.findall(r"org\.opencontainers\.image\.([\w.]+)=", stages()[-1]))
+    assert labels == {"title", "description", "licenses", "version", "revision", "created", "base.name"}
 
 
 def test_the_image_and_the_chart_agree_about_the_user() -> None:

@@ -84,6 +84,14 @@ annotations:
 {{- if and .Values.monitoring.serviceMonitor.enabled (not .Values.service.enabled) }}
 {{- fail "monitoring.serviceMonitor.enabled needs service.enabled; without a Service use monitoring.podMonitor.enabled" }}
 {{- end }}
+{{- with .Values.monitoring }}
+{{- if and .prometheusRule.enabled (not (or .serviceMonitor.enabled .podMonitor.enabled .prometheusRule.job)) }}
+{{- fail "monitoring.prometheusRule.enabled needs monitoring.serviceMonitor.enabled or monitoring.podMonitor.enabled; where something else scrapes the Pods, set monitoring.prometheusRule.job" }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.lease.name "gco-stream-reconciler-cleanups" }}
+{{- fail "lease.name gco-stream-reconciler-cleanups is the name of the ledger of clean-ups; choose another" }}
+{{- end }}
 {{- $names := list }}
 {{- range (include "reconciler.env" . | fromYamlArray) }}
 {{- $names = append $names .name }}

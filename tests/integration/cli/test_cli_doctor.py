@@ -90,11 +90,13 @@ async def test_a_third_region_at_one_stream_fails(writer: Writer, command: Comma
 
 async def test_a_missing_verb_is_named(writer: Writer, command: Commands, cluster: ClusterDouble) -> None:
     writer.create_table()
-    cluster.denied = {"patch ingresses", "update leases"}
+    cluster.denied = {"patch ingresses", "update leases", "patch leases"}
     code, checks = await doctor(command)
     assert (code, set(troubles(checks).values())) == (1, {"fail"})
     assert checks["RBAC gco-inference"]["found"] == "not allowed: patch ingresses"
-    assert checks["RBAC lease gco-inference"]["found"] == "not allowed: update leases"
+    assert checks["RBAC lease gco-inference"]["found"] == (
+        "not allowed: update leases inference-monitor-leader, patch leases gco-stream-reconciler-cleanups"
+    )
 
 
 async def test_what_the_cluster_lacks_is_named(

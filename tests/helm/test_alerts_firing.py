@@ -1,0 +1,94 @@
+"""Alerts fire when they should and stay quiet when not, as Prometheus' own `promtool test rules` sees it (where there is one)."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.helm.charts import NAMESPACE, RELEASE, everything, only, render
+
+PROMTOOL = shutil.which("promtool")
+
+Series = dict[str, str]
+
+
+class Case(NamedTuple):
+    """Samples come every 15 s, in promtool's notation; `at` is when the alert is looked at."""
+
+    what: str
+    alert: str
+    fires: bool
+    at: str
+    series: list[Series]
+
+
+def series(name: str, values: str, *, pod: str = "a", **labels: str) -> Series:
+    own = {"namespace": NAMESPACE, "job": f"{RELEASE}-gco-stream-reconciler", "pod": pod, **labels}
+    text = ",".join(f'{label}="{value}"' for label, value in own.items())
+    return {"series": f"{name}{{{text}}}", "values": values}
+
+
+def stalls(late: str) -> list[Series]:
+    """Beats of the event loop, 30 between two samples; `late`: those within a second."""
+    name = "gco_event_loop_lag_seconds"
+    return [series(f"{name}_count", "0+30x240"), series(f"{name}_bucket", late, le="1.0")]
+
+
+LEADER = [series("gco_leader", "1x240"), series("gco_leader", "0x240", pod="b")]
+POLLS = series("gco_stream_polls_total", "0+60x240")
+STATUS = "gco_status_writes_total"
+ONE_FAILS_EACH_FIVE_MINUTES = " ".join(f"{count}x19" for count in range(12))
+CASES = [
+    Case("nothing is scraped", "GcoReconcilerAbsent", True, "10m", []),
+    Case("a follower is scraped", "GcoReconcilerAbsent", False, "10m", [LEADER[1]]),
+    Case("only followers", "GcoNoLeader", True, "10m", [LEADER[1]]),
+    Case("one leads", "GcoNoLeader", False, "10m", LEADER),
+    Case("two lead", "GcoTwoLeaders", True, "10m", [LEADER[0], series("gco_leader", "1x240", pod="b")]),
+    Case("one leads", "GcoTwoLeaders", False, "10m", LEADER),
+    Case("every shard is read", "GcoStreamNotPolled", False, "30m",
+         [*LEADER, POLLS, series("gco_stream_last_poll_age_seconds", "0.3x240")]),
+    Case("one shard of four hangs", "GcoStreamNotPolled", True, "10m",
+         [*LEADER, POLLS, series("gco_stream_last_poll_age_seconds", "0+15x240")]),
+    Case("no shard is read", "GcoStreamNotPolled", True, "10m", [*LEADER, series("gco_stream_polls_total", "5x240")]),
+    Case("nobody leads", "GcoStreamNotPolled", False, "10m", [LEADER[1], series("gco_stream_polls_total", "5x240")]),
+    Case("the leader reads late", "GcoStreamLag", True, "10m", [*LEADER, series("gco_stream_lag_seconds", "90x240")]),
+    Case("a former leader read late", "GcoStreamLag", False, "10m",
+         [*LEADER, series("gco_stream_lag_seconds", "90x240", pod="b")]),
+    Case("one endpoint is in error", "GcoEndpointsInError", True, "20m",
+         [series("gco_endpoints", "1x240", state="error", exposure="none"), series("gco_endpoints", "9x240", state="running")]),
+    Case("it has been for ten minutes", "GcoEndpointsInError", False, "10m",
+         [series("gco_endpoints", "1x240", state="error", exposure="none")]),
+    Case("none is in error", "GcoEndpointsInError", False, "20m", [series("gco_endpoints", "9x240", state="running")]),
+    Case("one status of many fails, five minutes apart", "GcoStatusNotWritten", True, "59m",
+         [series(STATUS, ONE_FAILS_EACH_FIVE_MINUTES, result="retry"), series(STATUS, "0+1x240", result="success")]),
+    Case("five fail once", "GcoStatusNotWritten", False, "35m",
+         [series(STATUS, "0x20 5x220", result="retry"), series(STATUS, "0+1x240", result="success")]),
+    Case("the loop stands still each minute, with pauses", "GcoEventLoopLate", True, "15m", stalls("0+29.75x240")),
+    Case("it stood still twice", "GcoEventLoopLate", False, "9m", stalls("0 30 60 89 119 149 179 208+30x230")),
+    Case("it is never late", "GcoEventLoopLate", False, "15m", stalls("0+30x240")),
+]  # fmt: skip
+
+
+@pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is absent (Debian's package prometheus has it): alerts are only parsed"
+)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.what}")
+def test_an_alert_fires_exactly_when_it_should(case: Case, tmp_path: Path) -> None:
+    rules, cases = tmp_path / "rules.yaml", tmp_path / "cases.yaml"
+    rules.write_text(yaml.safe_dump(only(render(everything()), "PrometheusRule")["spec"]), "utf-8")
+    cases.write_text(yaml.safe_dump(unit_test(rules, case)), "utf-8")
+    done = subprocess.run(
+        [str(PROMTOOL), "test", "rules", cases], capture_output=True, text=True, timeout=60, check=False
+    )
+    said = done.stdout + done.stderr
+    # The case expects no alert, so that its labels and annotations need not be said again: one that fires is "got".
+    assert ("got:" in said, done.returncode != 0) == (case.fires, case.fires), said
+
+
+def unit_test(rules: Path, case: Case) -> dict[str, Any]:
+    asked = {"eval_time": case.at, "alertname": case.alert, "exp_alerts": []}
+    one = {"interval": "15s", "input_series": case.series, "alert_rule_test": [asked]}
+    return {"rule_files": [str(rules)], "evaluation_interval": "15s", "tests": [one]}
