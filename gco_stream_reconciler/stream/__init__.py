@@ -6,7 +6,8 @@ Guarantees
     * The last page of a shard, which comes without a next iterator, is queued like any other.
     * Where changes may have been lost (trimmed data, a vanished shard, a late binding, another stream) a full resync
       is asked for.
-    * Each shard has its own task: one that hangs or is throttled slows no other. Discovery goes on for ever.
+    * Each shard has its own task, and so has each question for children: one that hangs or is throttled slows no
+      other. Discovery goes on for ever.
 
 Not here
     * Remembered positions: a restart looks at everything once instead.

@@ -163,11 +163,13 @@ class DynamoDbStreamsAdapter:
                 return ShardListing(tuple(shards))
 
     async def list_children(self, arn: str, parent_id: str) -> tuple[Shard, ...]:
-        """CHILD_SHARDS. A service that ignores the filter (DynamoDB Local) gives other shards; they are left out."""
+        """CHILD_SHARDS. A service that ignores the filter (DynamoDB Local) gives other shards: then all are listed."""
         page = await self._api.describe_stream(
             arn, shard_filter={"Type": "CHILD_SHARDS", "ShardId": parent_id}
         )
-        found = (_shard(raw) for raw in page.get("Shards", ()))
+        found = tuple(_shard(raw) for raw in page.get("Shards", ()))
+        if any(shard.parent_id != parent_id for shard in found):
+            found = (await self.list_shards(arn)).shards
         return tuple(shard for shard in found if shard.parent_id == parent_id)
 
     async def get_shard_iterator(self, arn: str, shard_id: str, start: StartPosition) -> str:

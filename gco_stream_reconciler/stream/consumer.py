@@ -20,7 +20,7 @@ from gco_stream_reconciler.stream.shards import ShardState
 
 _SLOWEST_RESTART_SECONDS = 10.0
 _ENABLING_PAUSE_SECONDS = 1.0
-_DISABLED_PAUSE_SECONDS = 10.0
+_DISABLED_PAUSE_SECONDS = 3.0
 
 
 class StreamConsumer:
@@ -91,10 +91,17 @@ class StreamConsumer:
         return self._session.shards() if self._session else []
 
     def unpolled_seconds(self) -> float:
-        """How long the shard that has waited longest has not been read; since the start where none is read yet."""
-        now = self._clock()
+        """How long the shard that has waited longest has not been read; while none is read, since any was, or the start."""
         shards = self.progress()
-        return now - (min(shard.polled_at for shard in shards) if shards else self._began)
+        since = min(shard.polled_at for shard in shards) if shards else self._polled_at()
+        return self._clock() - since
+
+    def lag_seconds(self) -> float:
+        """How far the shard that is furthest behind was behind at its last read; 0 while none is read."""
+        return max((shard.lag_seconds for shard in self.progress()), default=0.0)
+
+    def _polled_at(self) -> float:
+        return self._session.polled_at if self._session else self._began
 
     # --- The start of a session -----------------------------------------------------------------------------------
 
@@ -126,7 +133,7 @@ class StreamConsumer:
             observer=self._observer,
             log=self._log,
         )
-        return StreamSession(description.arn, context)
+        return StreamSession(description.arn, context, polled_at=self._polled_at())
 
     def _deliver(self, record: Record) -> None:
         key = key_to_queue(record, region=self._region, own_status_is_ours=self._sink.own_status_is_ours)

@@ -19,7 +19,7 @@ class ChangeSink(Protocol):
 class StreamObserver(Protocol):
     """Measurements."""
 
-    def polled(self, records: int, lag_seconds: float) -> None:
+    def polled(self, records: int) -> None:
         """A page arrived."""
 
     def failed(self, error: str) -> None:

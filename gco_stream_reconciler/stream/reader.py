@@ -39,10 +39,14 @@ class Ending(Enum):
 
 @dataclass(slots=True)
 class Progress:
-    """How a shard's reading goes. Times are monotonic seconds; `polled_at` begins with the reader's making."""
+    """How a shard's reading goes. Times are monotonic seconds; `polled_at` begins with the reader's making.
+
+    `was_read`: at least one page arrived.
+    """
 
     shard_id: str
     polled_at: float
+    was_read: bool = False
     lag_seconds: float = 0.0
     last_error: str = ""
 
@@ -110,9 +114,10 @@ class ShardReader:
         self._iterator = page.next_iterator
         self._last_page_had_records = bool(page.records)
         self.progress.polled_at = self._context.clock()
+        self.progress.was_read = True
         self.progress.lag_seconds = (page.millis_behind_latest or 0.0) / 1000
         self.progress.last_error = ""
-        self._context.observer.polled(len(page.records), self.progress.lag_seconds)
+        self._context.observer.polled(len(page.records))
         return Ending.DRAINED if page.next_iterator is None else None
 
     def _pause(self, took: float) -> float:

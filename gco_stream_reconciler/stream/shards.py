@@ -4,11 +4,13 @@ A parent has one or more children; children are read after their parent. The ser
 that is not listed (any more) blocks nobody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from gco_stream_reconciler.stream.adapter import LATEST, TRIM_HORIZON, Shard, ShardListing, StartPosition
+
+_SHARDS_ON_A_PAGE = 100
 
 
 class Phase(Enum):
@@ -53,13 +55,17 @@ class Lineage:
             self.shards[shard.shard_id] = ShardState(shard.shard_id, shard.parent_id, LATEST, phase)
         return tuple(state.shard_id for state in self.shards.values() if state.phase is Phase.READING)
 
-    def merge(self, listing: ShardListing) -> tuple[str, ...]:
-        """Take a later listing; returns the ids that are new. An incomplete one only adds."""
+    def merge(self, listing: ShardListing, known: Collection[str] | None = None) -> tuple[str, ...]:
+        """Take a later listing; returns the ids that are new. An incomplete one only adds.
+
+        `known`: the shards that were known when it was asked for (default: all), for it says nothing of later ones.
+        """
+        asked = frozenset(self.shards if known is None else known)
         found = self.add(listing.shards)
         if listing.complete:
             listed = {shard.shard_id for shard in listing.shards}
             for state in self.shards.values():
-                state.listed = state.shard_id in listed
+                state.listed = state.shard_id in listed or state.shard_id not in asked
             self._forget()
         return found
 
@@ -96,6 +102,23 @@ class Lineage:
     def has_children(self, shard_id: str) -> bool:
         """Whether a child of the shard is known."""
         return any(state.parent_id == shard_id for state in self.shards.values())
+
+    def is_childless(self, shard_id: str) -> bool:
+        """Whether the shard was read to its end and no child of it is known: the stream goes on somewhere."""
+        state = self.shards.get(shard_id)
+        return state is not None and state.phase is Phase.DRAINED and not self.has_children(shard_id)
+
+    def awaits_children(self) -> bool:
+        """Whether any listed shard is childless."""
+        parents = {state.parent_id for state in self.shards.values()}
+        return any(
+            state.phase is Phase.DRAINED and state.listed and state.shard_id not in parents
+            for state in self.shards.values()
+        )
+
+    def listing_calls(self) -> int:
+        """How many pages a full listing has, about."""
+        return max(1, -(-len(self.shards) // _SHARDS_ON_A_PAGE))
 
     def _is_free(self, state: ShardState) -> bool:
         parent = self.shards.get(state.parent_id) if state.parent_id is not None else None

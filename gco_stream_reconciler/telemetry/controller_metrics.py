@@ -29,6 +29,12 @@ class ControllerMetrics:
         self._watchdog = make.counter("gco_watchdog_removals", "Ingresses that the watchdog has taken away")
         self._items = make.counter("gco_item_writes", "Promotions and purges by result", ["write", "result"])
         self._orphans = make.gauge("gco_orphans", "Endpoints with objects of ours and without an item")
+        self._orphans_left = make.gauge(
+            "gco_orphans_left",
+            "Endpoints without an item whose objects are left alone, by who made them: `inference_monitor`, or "
+            "this controller from `another_table`",
+            ["made_by"],
+        )
         self._refused = make.counter("gco_cleanups_refused", "Clean-ups that the limit has refused")
         self._status = make.counter("gco_status_writes", "Status writes by result", ["result"])
         self._resyncs = make.histogram("gco_resync_duration_seconds", "Full resyncs by result", ["result"])
@@ -45,6 +51,8 @@ class ControllerMetrics:
             self._status.labels(result)
         for result in ("success", "failed"):
             self._resyncs.labels(result)
+        for maker in ("inference_monitor", "another_table"):
+            self._orphans_left.labels(maker)
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended."""
@@ -81,6 +89,10 @@ class ControllerMetrics:
     def orphans_seen(self, candidates: int) -> None:
         """A complete look at table and cluster ended."""
         self._orphans.set(candidates)
+
+    def orphans_left(self, made_by: str, endpoints: int) -> None:
+        """The same look found objects that are not ours to delete."""
+        self._orphans_left.labels(made_by).set(endpoints)
 
     def cleanup_refused(self) -> None:
         """The limit on clean-ups has refused one."""

@@ -44,6 +44,16 @@ class QueueView(Protocol):
         """Waiting keys of each lane."""
 
 
+class StreamView(Protocol):
+    """What is read from the stream's consumer at scrape time."""
+
+    def unpolled_seconds(self) -> float:
+        """Since the last successful read of the shard that has waited longest."""
+
+    def lag_seconds(self) -> float:
+        """The lag of the shard that is furthest behind."""
+
+
 class Metrics(ControllerMetrics):
     """Every metric of the process, in one registry that is passed in. Satisfies the controller's observer.
 
@@ -62,7 +72,7 @@ class Metrics(ControllerMetrics):
         self._instruments = make
         self._clock = clock
         self._queues: dict[str, QueueView] = {}
-        self._poll_age: Callable[[], float] | None = None
+        self._consumer: StreamView | None = None
         self._cached: Callable[[], Mapping[str, int]] | None = None
         make.info("gco_build", "Version of the controller", version=__version__)
         super().__init__(make)
@@ -111,9 +121,9 @@ class Metrics(ControllerMetrics):
         """Read no queue any more: what a former leader has left waiting is nobody's work."""
         self._queues.clear()
 
-    def watch_stream(self, poll_age: Callable[[], float] | None) -> None:
-        """Read the age of the last successful poll from here at every scrape; None while nobody polls."""
-        self._poll_age = poll_age
+    def watch_stream(self, consumer: StreamView | None) -> None:
+        """Read lag and age of the last successful poll from here at every scrape; None while nobody polls."""
+        self._consumer = consumer
 
     def watch_cache(self, objects_by_kind: Callable[[], Mapping[str, int]]) -> None:
         """Read the cache's size from here at every scrape."""
@@ -146,7 +156,13 @@ class Metrics(ControllerMetrics):
                 "gco_stream_last_poll_age_seconds",
                 "Since the last successful read of the shard that has waited longest; only on the leader",
                 (),
-                lambda: [((), self._poll_age())] if self._poll_age else (),
+                lambda: [((), self._consumer.unpolled_seconds())] if self._consumer else (),
+            ),
+            ScrapedGauge(
+                "gco_stream_lag_seconds",
+                "Age of the newest record of the last page, of the shard that is furthest behind; only on the leader",
+                (),
+                lambda: [((), self._consumer.lag_seconds())] if self._consumer else (),
             ),
             ScrapedGauge(
                 "gco_cache_objects",

@@ -88,7 +88,6 @@ class StreamMetrics:
     def __init__(self, make: Instruments) -> None:
         self._records = make.counter("gco_stream_records", "Change records read")
         self._polls = make.counter("gco_stream_polls", "Successful reads of a shard")
-        self._lag = make.gauge("gco_stream_lag_seconds", "Age of the newest record of the last page")
         self._failed = make.counter(
             "gco_stream_failures",
             "Stream calls that failed, by error; `ThrottledError` means that another reader shares the stream",
@@ -100,11 +99,10 @@ class StreamMetrics:
             "gco_stream_resyncs", "Full resyncs that the stream asked for, by reason", ["reason"]
         )
 
-    def polled(self, records: int, lag_seconds: float) -> None:
+    def polled(self, records: int) -> None:
         """A page arrived."""
         self._polls.inc()
         self._records.inc(records)
-        self._lag.set(lag_seconds)
 
     def failed(self, error: str) -> None:
         """A call failed."""

@@ -22,6 +22,8 @@ class LineageMachine(RuleBasedStateMachine):
         self.drained: set[str] = set()
         self.last_complete: set[str] = set()
         self.seen: set[str] = set()
+        self.born = 0
+        self.asked: tuple[ShardListing, frozenset[str]] | None = None
 
     def listing(self, *, complete: bool, keep: int = 0) -> ShardListing:
         shards = tuple(self.service.values())
@@ -40,7 +42,8 @@ class LineageMachine(RuleBasedStateMachine):
 
     @rule(parent=shards, target=shards)
     def split(self, parent: str) -> str:
-        child = f"{parent}.{len(self.service)}"
+        self.born += 1
+        child = f"{parent}.{self.born}"
         self.service[child] = Shard(child, parent_id=parent)
         return child
 
@@ -49,6 +52,32 @@ class LineageMachine(RuleBasedStateMachine):
         self.lineage.merge(self.listing(complete=True))
         self.seen |= set(self.service)
         self.last_complete = set(self.service)
+
+    @rule()
+    def a_listing_is_asked_for(self) -> None:
+        self.asked = self.listing(complete=True), frozenset(self.lineage.shards)
+
+    @rule(parent=shards)
+    def ask_for_children(self, parent: str) -> None:
+        children = [shard for shard in self.service.values() if shard.parent_id == parent]
+        self.lineage.add(children)
+        self.seen |= {shard.shard_id for shard in children}
+
+    @rule()
+    def the_listing_that_was_asked_for_arrives(self) -> None:
+        if self.asked is None:
+            return
+        (listing, known), self.asked = self.asked, None
+        listed = {shard.shard_id for shard in listing.shards}
+        if listed & (self.drained - set(self.lineage.shards)):
+            return  # forgetting needs another complete listing meanwhile; there is only one at a time
+        later = set(self.lineage.shards) - known
+        self.lineage.merge(listing, known)
+        assert later <= set(self.lineage.shards), (
+            "a listing says nothing of what was found after it was asked for"
+        )
+        self.seen |= listed
+        self.last_complete = listed | later
 
     @rule(keep=st.integers(0, 5))
     def list_in_part(self, keep: int) -> None:

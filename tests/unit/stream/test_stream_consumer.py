@@ -1,8 +1,6 @@
 """The consumer against a scripted stream, on a clock of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
@@ -13,37 +11,10 @@ from gco_stream_reconciler.errors import (
     ThrottledError,
     UnavailableError,
 )
-from gco_stream_reconciler.settings import StreamSettings
-from gco_stream_reconciler.stream.consumer import StreamConsumer
-from tests.doubles.stream import CountingObserver, ScriptedStream, SinkDouble
+from tests.doubles.stream import ScriptedStream, SinkDouble
+from tests.unit.stream.consuming import consumer_of, consuming
 
 pytestmark = pytest.mark.looptime
-
-
-def consumer_of(
-    stream: ScriptedStream, sink: SinkDouble, seed: int = 1, idle_poll_seconds: float = 0.25
-) -> StreamConsumer:
-    return StreamConsumer(
-        adapter=stream,
-        sink=sink,
-        settings=StreamSettings(idle_poll_seconds=idle_poll_seconds),
-        region="us-east-1",
-        clock=asyncio.get_running_loop().time,
-        random=Random(seed),
-        observer=CountingObserver(),
-    )
-
-
-@asynccontextmanager
-async def consuming(stream: ScriptedStream, idle_poll_seconds: float = 0.25) -> AsyncIterator[SinkDouble]:
-    sink = SinkDouble({})
-    task = asyncio.create_task(consumer_of(stream, sink, idle_poll_seconds=idle_poll_seconds).run())
-    await asyncio.sleep(1)
-    try:
-        yield sink
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def one_shard() -> tuple[ScriptedStream, str]:

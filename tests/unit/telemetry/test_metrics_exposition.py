@@ -23,13 +23,21 @@ class Middle:
         return (a + b) / 2
 
 
+class Reading:
+    def unpolled_seconds(self) -> float:
+        return 0.5
+
+    def lag_seconds(self) -> float:
+        return 1.5
+
+
 def measured(*, endpoint_metrics: bool = True, endpoints: int = 3) -> Metrics:
     """Metrics after one measurement of every kind."""
     metrics = Metrics(CollectorRegistry(), clock=lambda: 100.0, endpoint_metrics=endpoint_metrics)
     for name in ("endpoints", "status"):
         queue = WorkQueue(name=name, clock=lambda: 100.0, random=Middle(), observer=metrics.queue(name))
         metrics.watch_queue(queue)
-    metrics.watch_stream(lambda: 0.5)
+    metrics.watch_stream(Reading())
     metrics.watch_cache(lambda: {"Deployment": 3, "Service": 3})
     metrics.reconciled("success", 0.1)
     metrics.retried("UnavailableError")

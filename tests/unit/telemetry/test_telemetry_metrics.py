@@ -158,17 +158,33 @@ def test_each_observation_of_the_controller_reaches_its_own_series(metrics: Metr
     }
 
 
+class Reading:
+    def unpolled_seconds(self) -> float:
+        return 0.5
+
+    def lag_seconds(self) -> float:
+        return 1.5
+
+
+def test_nothing_is_told_of_the_stream_while_nobody_reads_it(metrics: Metrics) -> None:
+    metrics.watch_stream(Reading())
+    metrics.watch_stream(None)
+    assert not {"gco_stream_lag_seconds", "gco_stream_last_poll_age_seconds"} & samples(metrics).keys()
+
+
 def test_the_stream_is_seen_by_pages_records_lag_shards_and_errors(metrics: Metrics) -> None:
     before = samples(metrics)
-    metrics.stream.polled(3, 1.5)
-    metrics.stream.polled(0, 0.5)
+    metrics.watch_stream(Reading())
+    metrics.stream.polled(3)
+    metrics.stream.polled(0)
     metrics.stream.failed("ThrottledError")
     metrics.stream.shards(2, 5)
     metrics.stream.resync_requested("start")
     assert changed(metrics, before) == {
         "gco_stream_records_total": 3,
         "gco_stream_polls_total": 2,
-        "gco_stream_lag_seconds": 0.5,
+        "gco_stream_lag_seconds": 1.5,
+        "gco_stream_last_poll_age_seconds": 0.5,
         'gco_stream_failures_total{error="ThrottledError"}': 1,
         "gco_stream_shards_reading": 2,
         "gco_stream_shards_known": 5,
@@ -234,4 +250,6 @@ def test_every_series_explains_itself_and_no_label_is_open_ended(metrics: Metric
     families = list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
     assert [family.name for family in families if not family.documentation] == []
     labels = {name for family in families for sample in family.samples for name in sample.labels}
-    assert labels <= {"name", "lane", "le", "result", "kind", "reason", "error", "operation", "version"}
+    assert labels <= {
+        "name", "lane", "le", "result", "kind", "reason", "error", "operation", "version", "made_by",
+    }  # fmt: skip
