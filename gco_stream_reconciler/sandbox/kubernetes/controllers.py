@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
+from gco_stream_reconciler.sandbox.kubernetes.answers import Answers
 from gco_stream_reconciler.sandbox.kubernetes.deployments import Deployments
 from gco_stream_reconciler.sandbox.kubernetes.history import Event
 from gco_stream_reconciler.sandbox.kubernetes.ingress_controller import IngressController
@@ -68,5 +69,7 @@ class ClusterSimulation:
             self._deployments.heard(event)
             self._ingresses.heard(event)
 
-    def _turned(self, namespace: str, pod: str, labels: Mapping[str, str], ready: bool) -> None:
-        self.load_balancer.turn((namespace, pod), labels, ready=ready)
+    def _turned(
+        self, namespace: str, pod: str, labels: Mapping[str, str], answers: Answers, ready: bool
+    ) -> None:
+        self.load_balancer.turn((namespace, pod), labels, answers, ready=ready)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gco_stream_reconciler.sandbox.kubernetes.answers import Answers, answers_of
 from gco_stream_reconciler.sandbox.kubernetes.history import Event
 from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME
 from gco_stream_reconciler.sandbox.kubernetes.objects import Key
@@ -22,8 +23,8 @@ from gco_stream_reconciler.sandbox.kubernetes.store import Store
 from gco_stream_reconciler.sandbox.kubernetes.timers import Timers
 
 Object = dict[str, Any]
-Turned = Callable[[str, str, Mapping[str, str], bool], None]
-"""Told of a Pod that became ready or ceased to be: namespace, name, labels, ready."""
+Turned = Callable[[str, str, Mapping[str, str], Answers, bool], None]
+"""Told of a Pod that became ready or ceased to be: namespace, name, labels, what it answers, ready."""
 
 _MANAGER = "kube-controller-manager"
 _REVISION = "deployment.kubernetes.io/revision"
@@ -193,8 +194,9 @@ class Deployments:
         self._due(workload)
 
     def _tell(self, workload: _Workload, replica: Replica, *, ready: bool) -> None:
-        labels = labels_of(workload.templates[replica.revision], replica)
-        self._turned(workload.key[1], replica.name, labels, ready)
+        template = workload.templates[replica.revision]
+        labels = labels_of(template, replica)
+        self._turned(workload.key[1], replica.name, labels, answers_of(template), ready)
 
     def _show(self, workload: _Workload, replica: Replica, live: Object) -> None:
         """Put a replica's Pod as the kubelet sees it."""

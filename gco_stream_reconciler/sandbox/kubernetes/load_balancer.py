@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from gco_stream_reconciler.sandbox.kubernetes.answers import Answers
 from gco_stream_reconciler.sandbox.kubernetes.ready_pods import ReadyPods
-from gco_stream_reconciler.sandbox.kubernetes.routing import Model, Place, Target, routed, targets
+from gco_stream_reconciler.sandbox.kubernetes.routing import Forward, Model, Place, Target, routed, targets
 
 What = Literal["load balancer", "route", "health", "error"]
 
@@ -28,7 +29,7 @@ class Change:
 
 
 class LoadBalancer:
-    """Routes as they were programmed last, to the Pods that are ready now.
+    """Routes as they were programmed last, to the Pods that are ready now and answer on the port and path programmed.
 
     Invariants: `unhealthy_region()` is `routing.is_unhealthy(routes())`; the last `route` change of a path is its route.
     """
@@ -38,7 +39,8 @@ class LoadBalancer:
         self._ready = ReadyPods()
         self._programmed: Model = {}
         self._paths: defaultdict[Place, set[str]] = defaultdict(set)
-        self._empty: set[tuple[str, Place]] = set()
+        self._answers: dict[Place, Answers] = {}
+        self._empty: set[str] = set()
         self._noted: dict[str, tuple[Target, ...] | None] = {}
         self._health = "healthy"
         self.exists = False
@@ -48,11 +50,11 @@ class LoadBalancer:
     # --- What a test asks -------------------------------------------------------------------------------------
 
     def routes(self) -> dict[str, list[Target]]:
-        """Path → (service, weight in percent, ready Pods); an empty list answers 503."""
-        return routed(self._programmed, self._ready.count)
+        """Path → (service, weight in percent, healthy Pods); an empty list answers 503."""
+        return routed(self._programmed, self._healthy)
 
     def unhealthy_region(self) -> bool:
-        """Whether Global Accelerator sends this Region no traffic: a target group has no ready Pod, at any weight."""
+        """Whether Global Accelerator sends this Region no traffic: a target group has no healthy Pod, at any weight."""
         return bool(self._empty)
 
     def history(self, what: What, path: str | None = None) -> list[Change]:
@@ -61,9 +63,14 @@ class LoadBalancer:
 
     # --- What happens to it -----------------------------------------------------------------------------------
 
-    def turn(self, pod: Place, labels: Mapping[str, str], *, ready: bool) -> None:
+    def turn(self, pod: Place, labels: Mapping[str, str], answers: Answers, *, ready: bool) -> None:
         """A Pod became ready or ceased to be."""
-        self._recounted(self._ready.add_pod(pod, labels) if ready else self._ready.drop_pod(pod))
+        if ready:
+            self._answers[pod] = answers
+            self._recounted(self._ready.add_pod(pod, labels))
+        else:
+            self._recounted(self._ready.drop_pod(pod))
+            self._answers.pop(pod, None)
 
     def select(self, service: Place, selector: Mapping[str, str] | None) -> None:
         """A Service has a selector; None: it is gone, and nothing is registered in its target groups."""
@@ -80,11 +87,10 @@ class LoadBalancer:
         for path in changed:
             for forward in before.get(path, ()):
                 self._paths[forward.service].discard(path)
-                self._empty.discard((path, forward.service))
             for forward in model.get(path, ()):
                 self._paths[forward.service].add(path)
             self._note_route(path)
-        self._check_health(forward.service for path in changed for forward in model.get(path, ()))
+        self._check_health(changed)
 
     def set_exists(self, exists: bool) -> None:
         """It was made or deleted."""
@@ -103,25 +109,28 @@ class LoadBalancer:
     # --- Steps ------------------------------------------------------------------------------------------------
 
     def _recounted(self, services: Iterable[Place]) -> None:
-        used = [service for service in services if self._paths.get(service)]
-        for path in sorted({path for service in used for path in self._paths[service]}):
+        paths = sorted({path for service in services for path in self._paths.get(service, ())})
+        for path in paths:
             self._note_route(path)
-        self._check_health(used)
+        self._check_health(paths)
+
+    def _healthy(self, forward: Forward) -> int:
+        pods = self._ready.pods(forward.service)
+        return sum(self._answers[pod].is_healthy(forward.port, forward.health_path) for pod in pods)
 
     def _note_route(self, path: str) -> None:
         forwards = self._programmed.get(path)
-        found = None if forwards is None else tuple(targets(forwards, self._ready.count))
+        found = None if forwards is None else tuple(targets(forwards, self._healthy))
         if path not in self._noted or self._noted[path] != found:
             self._noted[path] = found
             self.changes.append(Change(self._now(), "route", path=path, targets=found))
 
-    def _check_health(self, services: Iterable[Place]) -> None:
-        for service in services:
-            groups = {(path, service) for path in self._paths[service]}
-            if self._ready.count(service):
-                self._empty -= groups
+    def _check_health(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if any(self._healthy(forward) == 0 for forward in self._programmed.get(path, ())):
+                self._empty.add(path)
             else:
-                self._empty |= groups
+                self._empty.discard(path)
         health = "unhealthy" if self._empty else "healthy"
         if health != self._health:
             self._health = health

@@ -29,10 +29,6 @@ class ReadyPods:
         """Ready Pods of a Service; none of one that is not there."""
         return frozenset(self._selected.get(service, ()))
 
-    def count(self, service: Place) -> int:
-        """How many those are."""
-        return len(self._selected.get(service, ()))
-
     def add_pod(self, pod: Place, labels: Mapping[str, str]) -> list[Place]:
         """A Pod became ready; returns the Services that gained it."""
         if pod in self._labels:

@@ -5,7 +5,7 @@ https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingr
 """
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ DEFAULT_PATH = "*"
 _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _ACTIONS = "alb.ingress.kubernetes.io/actions."
 _USE_ANNOTATION = "use-annotation"
+_HEALTH_PATH = "alb.ingress.kubernetes.io/healthcheck-path"
 _WEIGHTS = range(1000)
 
 
@@ -27,14 +28,19 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A target group and its share of a path's traffic in percent."""
+    """A target group and its share of a path's traffic in percent.
+
+    port: of the Pods, by number or name. health_path: what the target group's health check asks them for.
+    """
 
     service: Place
     weight: int
+    port: int | str
+    health_path: str
 
 
 class Target(NamedTuple):
-    """What traffic on a path reaches: a Service, its share in percent, its ready Pods."""
+    """What traffic on a path reaches: a Service, its share in percent, its Pods that are ready and found healthy."""
 
     service: str
     weight: int
@@ -84,14 +90,14 @@ def merged(models: Iterable[Model]) -> Model:
     return group
 
 
-def routed(model: Model, ready: Callable[[Place], int]) -> dict[str, list[Target]]:
+def routed(model: Model, ready: Callable[[Forward], int]) -> dict[str, list[Target]]:
     """What traffic reaches."""
     return {path: targets(forwards, ready) for path, forwards in model.items()}
 
 
-def targets(forwards: Iterable[Forward], ready: Callable[[Place], int]) -> list[Target]:
+def targets(forwards: Iterable[Forward], ready: Callable[[Forward], int]) -> list[Target]:
     """What traffic on one path reaches."""
-    return [Target(forward.service[1], forward.weight, ready(forward.service)) for forward in forwards]
+    return [Target(forward.service[1], forward.weight, ready(forward)) for forward in forwards]
 
 
 def is_unhealthy(routes: Mapping[str, Iterable[Target]]) -> bool:
@@ -155,9 +161,11 @@ def _forwards(groups: list[Object], ingress: Object, services: Mapping[Place, Ob
         place = _place(group, ingress)
         if place not in services:
             raise BuildError(f'Service "{place[1]}" not found')
-        if str(group["servicePort"]) not in _ports(services[place]):
+        port = _target_port(services[place], str(group["servicePort"]))
+        if port is None:
             raise BuildError(f"unable to find port {group['servicePort']} on service {place[0]}/{place[1]}")
-        found.append(Forward(place, round(100 * weight / total) if total else 0))
+        share = round(100 * weight / total) if total else 0
+        found.append(Forward(place, share, port, _health_path(services[place], ingress)))
     return tuple(found)
 
 
@@ -168,6 +176,19 @@ def _weight(group: Object) -> int:
     return weight
 
 
-def _ports(service: Object) -> Container[str]:
-    ports = (service.get("spec") or {}).get("ports") or ()
-    return {str(port.get("port")) for port in ports} | {port["name"] for port in ports if "name" in port}
+def _target_port(service: Object, wanted: str) -> int | str | None:
+    """Where the Pods behind a Service's port listen; None for a port that it has not."""
+    for port in (service.get("spec") or {}).get("ports") or ():
+        if wanted in (str(port.get("port")), port.get("name")):
+            found: int | str = port.get("targetPort") or port["port"]
+            return found
+    return None
+
+
+def _health_path(service: Object, ingress: Object) -> str:
+    """The Service's annotation goes before the Ingress's."""
+    for each in (service, ingress):
+        path = (each["metadata"].get("annotations") or {}).get(_HEALTH_PATH)
+        if path is not None:
+            return str(path)
+    return "/"

@@ -43,21 +43,28 @@ class Cluster:
     def delete(self, kind: str, name: str, *, foreground: bool = False) -> None:
         self.store.delete(BY_NAME[kind], NS, name, foreground=foreground)
 
-    def deployment(self, name: str, replicas: int = 1, image: str = "vllm:v1") -> None:
-        template = {
-            "metadata": {"labels": {"app": name}},
-            "spec": {"containers": [{"name": "c", "image": image}]},
-        }
+    def deployment(
+        self, name: str, replicas: int = 1, image: str = "vllm:v1", port: int = 0, probed: str = ""
+    ) -> None:
+        container: Object = {"name": "c", "image": image}
+        if port:
+            container["ports"] = [{"containerPort": port, "name": "http", "protocol": "TCP"}]
+        if probed:
+            container["readinessProbe"] = {"httpGet": {"path": probed, "port": "http"}}
+        template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
         spec = {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template}
         self.apply("Deployment", {"metadata": {"name": name}, "spec": spec})
 
-    def service(self, name: str, app: str = "") -> None:
-        spec = {"selector": {"app": app or name}, "ports": [{"port": 80, "protocol": "TCP"}]}
+    def service(self, name: str, app: str = "", target: int | str = 80) -> None:
+        ports = [{"port": 80, "targetPort": target, "protocol": "TCP"}]
+        spec = {"selector": {"app": app or name}, "ports": ports}
         self.apply("Service", {"metadata": {"name": name}, "spec": spec})
 
-    def ingress(self, name: str, canary: int | None = None, of_class: str = "alb") -> None:
+    def ingress(
+        self, name: str, canary: int | None = None, of_class: str = "alb", checked: str = "/"
+    ) -> None:
         service: Object = {"name": name, "port": {"number": 80}}
-        annotations = {}
+        annotations = {"alb.ingress.kubernetes.io/healthcheck-path": checked}
         if canary is not None:
             service = {"name": "weighted-routing", "port": {"name": "use-annotation"}}
             groups = [
@@ -143,6 +150,44 @@ async def test_pods_are_counted_whether_or_not_there_are_objects_of_them(pods: b
         cluster.ingress("llama")
         await asyncio.sleep(3)
         assert cluster.balancer.routes() == {"/inference/llama": [("llama", 100, 3)]}
+
+
+@pytest.mark.parametrize(
+    ("target", "checked", "healthy"),
+    [
+        (8000, "/health", 2),
+        ("http", "/health", 2),
+        (9000, "/health", 0),
+        ("grpc", "/health", 0),
+        (8000, "/ok", 0),
+    ],
+)
+async def test_a_pod_is_healthy_only_where_it_listens_and_on_the_path_that_it_answers(
+    cluster: Cluster, target: int | str, checked: str, healthy: int
+) -> None:
+    cluster.deployment("llama", 2, port=8000, probed="/health")
+    cluster.service("llama", target=target)
+    cluster.ingress("llama", checked=checked)
+    await asyncio.sleep(2)
+    assert cluster.balancer.routes() == {"/inference/llama": [("llama", 100, healthy)]}
+    assert cluster.balancer.unhealthy_region() is (healthy == 0)
+
+
+async def test_a_service_that_leaves_its_pods_port_before_they_do_takes_the_region_away(
+    cluster: Cluster,
+) -> None:
+    cluster.deployment("llama", 2, port=8000)
+    cluster.service("llama", target=8000)
+    cluster.ingress("llama")
+    await asyncio.sleep(2)
+    assert cluster.balancer.unhealthy_region() is False
+    cluster.deployment("llama", 2, port=9000)
+    cluster.service("llama", target=9000)
+    await asyncio.sleep(0.8)
+    assert cluster.balancer.unhealthy_region() is True, "the new Pods are not ready yet"
+    await asyncio.sleep(5)
+    assert cluster.balancer.routes() == {"/inference/llama": [("llama", 100, 2)]}
+    assert cluster.balancer.unhealthy_region() is False
 
 
 async def test_an_endpoint_exposed_before_it_is_ready_takes_the_region_away(cluster: Cluster) -> None:

@@ -80,7 +80,7 @@ ONLY_A = {(NS, "a"): service("a")}
     ],
 )  # fmt: skip
 def test_a_path_reaches(given: Object, services: Any, expected: list[Any]) -> None:
-    routes = routed(model_of(given, services), lambda place: READY.get(place, 0))
+    routes = routed(model_of(given, services), lambda forward: READY.get(forward.service, 0))
     assert routes == {"/inference/in": expected}
 
 
@@ -125,6 +125,29 @@ def test_services_are_known_even_if_they_are_not_there_and_even_if_the_rest_is_u
 )
 def test_the_group_is_every_living_ingress_of_the_class(meta: Object, spec: Object, member: bool) -> None:
     assert is_member({"metadata": meta, "spec": spec}) == member
+
+
+HEALTH_PATH = "alb.ingress.kubernetes.io/healthcheck-path"
+
+
+@pytest.mark.parametrize(
+    ("port", "of_service", "of_ingress", "expected"),
+    [
+        ({"port": 80}, None, None, (80, "/")),
+        ({"port": 80, "targetPort": 8000}, None, "/health", (8000, "/health")),
+        ({"port": 80, "targetPort": "http"}, "/own", "/health", ("http", "/own")),
+    ],
+    ids=["defaults", "by number", "by name, and the Service's annotation goes first"],
+)
+def test_pods_are_asked_on_the_services_target_port_and_the_annotated_path(
+    port: Object, of_service: str | None, of_ingress: str | None, expected: tuple[int | str, str]
+) -> None:
+    behind, given = service("a", port), ingress(backend=plain("a"))
+    for obj, path in ((behind, of_service), (given, of_ingress)):
+        if path is not None:
+            obj["metadata"].setdefault("annotations", {})[HEALTH_PATH] = path
+    ((forward,),) = model_of(given, {(NS, "a"): behind}).values()
+    assert (forward.port, forward.health_path) == expected
 
 
 def test_of_two_rules_for_a_path_the_first_holds() -> None:
