@@ -99,6 +99,10 @@ class TableNotFoundError(FatalError):
     """The table does not exist in this Region and account."""
 
 
+class TableReplacedError(FatalError):
+    """The table is another one of the same name: restored, or deleted and made anew."""
+
+
 class StreamNotEnabledError(FatalError):
     """The table has no stream, or its stream is being disabled."""
 

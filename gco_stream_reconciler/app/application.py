@@ -159,7 +159,7 @@ class Application:
                 term = Term(parts, plan_settings)
                 self.metrics.watch_queue(term.queue)
                 self.metrics.watch_queue(term.status_queue)
-                self.metrics.watch_stream(term.consumer.unpolled_seconds)
+                self.metrics.watch_stream(term.consumer)
                 self.readiness.term = term
                 try:
                     await term.run(self._stopping)

@@ -11,11 +11,13 @@ from gco_stream_reconciler.controller.cleanup import CleanupLimit
 from gco_stream_reconciler.controller.executor import Executor
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.item_writer import ItemWriter
+from gco_stream_reconciler.controller.orphan_look import OrphanLook
 from gco_stream_reconciler.controller.reaction import ReactionClock
 from gco_stream_reconciler.controller.recent_reads import RecentReads
 from gco_stream_reconciler.controller.reconciler import Orphans, Reconciler
 from gco_stream_reconciler.controller.resync import Resync
 from gco_stream_reconciler.controller.status import StatusReporter
+from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.controller.workers import Worker
 from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.planning.orphans import OrphanWatch
@@ -63,6 +65,7 @@ class Term:
         self.inventory = Inventory(settings.place.region)
         self._recent = RecentReads(clock)
         orphans = OrphanWatch()
+        identity = TableIdentity(parts.table, plan_settings.table_id, log=parts.log)
         self._announcer = EventAnnouncer(parts.events, log=parts.log, is_busy=self._is_busy)
         self._reconciler = Reconciler(
             table=parts.table,
@@ -81,7 +84,7 @@ class Term:
             inventory=self.inventory,
             orphans=Orphans(
                 watch=orphans,
-                limit=self._cleanup_limit(orphans),
+                limit=self._cleanup_limit(orphans, identity),
                 deletes=settings.orphans.orphans == "delete",
                 look_soon=lambda: self.request_resync("item gone"),
             ),
@@ -100,7 +103,17 @@ class Term:
             queue=self,
             reporter=self.reporter,
             inventory=self.inventory,
-            orphans=orphans,
+            orphans=OrphanLook(
+                table=parts.table,
+                cache=parts.informers,
+                watch=orphans,
+                identity=identity,
+                settings=plan_settings,
+                observer=parts.metrics,
+                clock=clock,
+                log=parts.log,
+            ),
+            identity=identity,
             settings=plan_settings,
             interval_seconds=settings.controller.effective_resync_seconds,
             observer=parts.metrics,
@@ -123,13 +136,14 @@ class Term:
         """Whether changes of the table wait for a worker. What only tells of the work lets it go first then."""
         return self.queue.waiting_in(Lane.LIVE) >= self._workers
 
-    def _cleanup_limit(self, orphans: OrphanWatch) -> CleanupLimit:
+    def _cleanup_limit(self, orphans: OrphanWatch, identity: TableIdentity) -> CleanupLimit:
         parts = self._parts
         return CleanupLimit(
             cluster=parts.cluster,
             cache=parts.informers,
             inventory=self.inventory,
             orphans=orphans,
+            identity=identity,
             namespace=parts.settings.place.namespace,
             limit=parts.settings.orphans.deletion_limit,
             observer=parts.metrics,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
@@ -30,6 +31,16 @@ class TableDescription:
     table_id: str
     arn: str
     status: str
+
+
+def table_id(table: Mapping[str, Any]) -> str:
+    """Identity of a described table. Emulators give no TableId; there the time of the creation tells two tables apart."""
+    found = table.get("TableId")
+    if found:
+        return str(found)
+    created = table.get("CreationDateTime")
+    moment = created.timestamp() if isinstance(created, datetime) else created
+    return str(table["TableArn"]) if moment is None else f"{table['TableArn']} of {float(moment):.3f}"
 
 
 def _always() -> bool:
@@ -72,7 +83,7 @@ class EndpointTable:
 
         table = await self._retried(call, f"description of {self._home}")
         return TableDescription(
-            table_id=str(table.get("TableId") or table["TableArn"]),
+            table_id=table_id(table),
             arn=str(table["TableArn"]),
             status=str(table.get("TableStatus", "")),
         )

@@ -8,18 +8,22 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, ControllerObserver
+from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.errors import TerminalError
 from gco_stream_reconciler.planning.orphans import (
+    Admission,
     Ledger,
     OrphanWatch,
     admit,
     decode_ledger,
     encode_ledger,
+    recent_cleanups,
 )
 from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
+from gco_stream_reconciler.planning.strays import endpoint_of
 
 LEDGER_NAME = "gco-stream-reconciler-cleanups"
-"""A Lease of this name carries the ledger: a kind that the controller's Role covers anyway."""
+"""A Lease of this name carries the ledger. The Role must allow get and patch on it by this name, and create on Leases."""
 
 ANNOTATION_LEDGER = "gco.io/cleanups"
 
@@ -41,6 +45,7 @@ class CleanupLimit:
         cache: ClusterCache,
         inventory: Inventory,
         orphans: OrphanWatch,
+        identity: TableIdentity,
         namespace: str,
         limit: int | None,
         observer: ControllerObserver,
@@ -51,6 +56,7 @@ class CleanupLimit:
         self._cache = cache
         self._inventory = inventory
         self._orphans = orphans
+        self._identity = identity
         self._namespace = namespace
         self._limit = limit
         self._observer = observer
@@ -61,28 +67,43 @@ class CleanupLimit:
     async def admit(self, name: str) -> None:
         """Return if the endpoint may be cleaned up; then it is in the ledger.
 
-        Raises CleanupRefusedError, and whatever the cluster raises: without the ledger nothing is cleaned up.
+        Raises CleanupRefusedError, TableReplacedError, and whatever the cluster or the table raises: without the ledger,
+        or without knowing that the table is the same one, nothing is cleaned up.
         """
         async with self._one_at_a_time:
             ledger = await self._read()
-            held = self._cache.endpoint_keys()
-            doomed = self._inventory.unwanted_here(held) | self._orphans.candidates
-            decided = admit(
-                name,
-                ledger,
-                doomed=doomed,
-                endpoints=self._inventory.count({*held, *ledger}),
-                limit=self._limit,
-                now=self._now(),
-            )
+            decided = self._decide(name, ledger)
             if decided.refusal is not None:
                 self._observer.cleanup_refused()
                 self._log.error("cleanup_refused", endpoint=name, reason=decided.refusal)
                 raise CleanupRefusedError(decided.refusal)
+            await self._identity.check()
             if decided.ledger != ledger:
                 await self._cluster.apply(
                     self._manifest(decided.ledger), field_manager=FIELD_MANAGER, force=True
                 )
+
+    def _decide(self, name: str, ledger: Ledger) -> Admission:
+        now = self._now()
+        held = self._cache.endpoint_keys()
+        doomed = self._inventory.unwanted_here(held) | self._orphans.candidates
+        affected = {*recent_cleanups(ledger, now), *doomed, name}
+
+        def judged(standing: set[str]) -> Admission:
+            endpoints = len(standing | affected)
+            return admit(name, ledger, doomed=doomed, endpoints=endpoints, limit=self._limit, now=now)
+
+        # What is refused of more endpoints than there are is refused anyway; only else each object is looked at, for a
+        # refusal is repeated for every endpoint that it concerns.
+        most = judged(held)
+        return most if most.refusal is not None else judged(self._standing(held))
+
+    def _standing(self, held: set[str]) -> set[str]:
+        """Endpoints with objects. A canary of the predecessor's is held under two names."""
+        found = {
+            endpoint_of(obj, self._inventory) for key in held for _, obj in self._cache.for_endpoint(key)
+        }
+        return {name for name in found if name is not None}
 
     async def _read(self) -> Ledger:
         found = await self._cluster.get("Lease", self._namespace, LEDGER_NAME)

@@ -60,26 +60,29 @@ class Executor:
         self._log = log
         self._journal: Journal = journal or NullJournal()
 
-    async def execute(self, key: str, plan: Plan) -> None:
+    async def execute(self, key: str, plan: Plan) -> ReconcilerError | None:
         """Run every stage; actions of one stage run side by side, and all of them end before the stage does.
 
         Raises the first error of the stage that failed, terminal ones before retryable ones; later stages have then
-        not begun.
+        not begun. An error at an object that the plan has beside the others stops no stage: it is returned at the end.
         """
+        failed: dict[ObjectRef, ReconcilerError] = {}
         for stage in plan.stages:
-            errors: list[ReconcilerError] = []
             async with asyncio.TaskGroup() as group:
                 for action in stage:
-                    group.create_task(self._attempt(key, action, errors), name=f"{key}: {action.ref}")
-            if errors:
-                raise next((error for error in errors if isinstance(error, TerminalError)), errors[0])
+                    if action.ref not in failed:
+                        group.create_task(self._attempt(key, action, failed), name=f"{key}: {action.ref}")
+            stopping = [error for ref, error in failed.items() if ref not in plan.beside]
+            if stopping:
+                raise _worst(stopping)
+        return _worst(list(failed.values())) if failed else None
 
-    async def _attempt(self, key: str, action: Action, errors: list[ReconcilerError]) -> None:
+    async def _attempt(self, key: str, action: Action, failed: dict[ObjectRef, ReconcilerError]) -> None:
         # An error is kept, not raised: raising would cancel the writes of the same stage half-way.
         try:
             await self._run(key, action)
         except ReconcilerError as error:
-            errors.append(error)
+            failed[action.ref] = _worst([failed[action.ref], error] if action.ref in failed else [error])
             self._journal.acted(key, action, str(error))
         else:
             self._journal.acted(key, action, "")
@@ -153,6 +156,11 @@ class Executor:
             self._cache.write_through(left)
         self._observer.deleted(ref.kind)
         self._log.info("object_deleted", endpoint=key, object=str(ref), reason=action.reason)
+
+
+def _worst(errors: list[ReconcilerError]) -> ReconcilerError:
+    """What needs new input before what may pass."""
+    return next((error for error in errors if isinstance(error, TerminalError)), errors[0])
 
 
 def _incarnation(ref: ObjectRef, uid: str) -> dict[str, Any]:

@@ -62,6 +62,6 @@ class Inventory:
         """Of the endpoints with objects here, those whose items do not target this Region."""
         return frozenset(self._elsewhere.intersection(held))
 
-    def count(self, held: Collection[str]) -> int:
-        """Endpoints that this Region has or is to have."""
-        return self._neighbours.count_with(held)
+    def __contains__(self, name: object) -> bool:
+        """Whether the table has such an item."""
+        return isinstance(name, str) and self._neighbours.has_item(name)

@@ -11,6 +11,14 @@ Item = dict[str, Any]
 """An item of the table as DynamoDB JSON: attribute name → attribute value."""
 
 
+class Identified(Protocol):
+    """What tells a table from another one of its name."""
+
+    @property
+    def table_id(self) -> str:
+        """Its id, which is given to no other table."""
+
+
 class Table(Protocol):
     """The endpoint table. Every method raises RetryableError, PermissionDeniedError or TableNotFoundError."""
 
@@ -40,6 +48,9 @@ class Table(Protocol):
 
     async def purge(self, item: Item) -> None:
         """Delete the item; raises ConditionFailedError unless every attribute is as in `item`."""
+
+    async def describe(self) -> Identified:
+        """The home table."""
 
     async def names_at_home(self) -> frozenset[str]:
         """Every endpoint of the home table, read consistently; an incomplete scan raises."""
@@ -157,6 +168,9 @@ class ControllerObserver(Protocol):
 
     def orphans_seen(self, candidates: int) -> None:
         """A complete look at table and cluster found so many endpoints of ours without an item."""
+
+    def orphans_left(self, made_by: str, endpoints: int) -> None:
+        """The same look found so many endpoints without an item whose objects are not ours to delete."""
 
     def cleanup_refused(self) -> None:
         """The limit on clean-ups without a delete command has refused one."""

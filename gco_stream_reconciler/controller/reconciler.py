@@ -1,7 +1,7 @@
 """One key, one look: read the item, look at the cluster, plan, act, report."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gco_stream_reconciler.controller.cleanup import CleanupLimit
 from gco_stream_reconciler.controller.deciding import decide
@@ -22,13 +22,13 @@ from gco_stream_reconciler.controller.recent_reads import RecentReads
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
-from gco_stream_reconciler.errors import TerminalError
+from gco_stream_reconciler.errors import ReconcilerError, TerminalError
 from gco_stream_reconciler.planning import report
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
 from gco_stream_reconciler.planning.notices import REMOVED_BY_WATCHDOG
 from gco_stream_reconciler.planning.observed import KubeObject, Observed
 from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects, plan_orphan
-from gco_stream_reconciler.planning.plan import plan
+from gco_stream_reconciler.planning.plan import plan, plan_held_up
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 
 
@@ -94,8 +94,8 @@ class Reconciler:
     async def reconcile(self, key: str) -> float | None:
         """Look at one endpoint; returns the seconds after which to look again whatever happens, or None.
 
-        Raises RetryableError (the key backs off) and TerminalError (already reported in the status; the key goes to
-        the slow end of its backoff).
+        Raises RetryableError (the key backs off), TerminalError (already reported in the status; the key goes to the
+        slow end of its backoff) and TableReplacedError.
         """
         noticed = self._reactions.take(key)
         try:
@@ -113,11 +113,18 @@ class Reconciler:
             decided, observed = await self._decide(key, endpoint, observed)
         if endpoint is None:
             return await self._without_item(key, observed, decided)
-        await self._execute(key, endpoint, observed, decided)
-        if decided.stages:
+        await self._admit(key, endpoint, observed, decided)
+        failed_beside = await self._execute(key, endpoint, observed, decided)
+        if failed_beside is not None:
+            decided = _with_failure_beside(decided, failed_beside)
+        elif decided.stages:
             self._reactions.applied(endpoint, noticed, self._now())
         if self._says_new(endpoint, decided, noticed) or decided.stages:
             self._announce(key, observed, decided)
+        if failed_beside is not None:
+            if decided.requeue_after is not None:
+                self._look_again_after(key, decided.requeue_after)
+            raise failed_beside
         if decided.table_write is None:
             return decided.requeue_after
         self._recent.drop(key)
@@ -160,18 +167,25 @@ class Reconciler:
             endpoint = None
         else:
             endpoint = decode_endpoint(item)
+            self._orphans.watch.item_seen(key)
             self._recent.put(endpoint, began)
             concerned = self._inventory.see(endpoint)
         for name in concerned:
             self._look_again(name)
         return None if endpoint is None else self._reporter.with_known_status(endpoint, began)
 
-    async def _decide(self, key: str, endpoint: Endpoint | None, observed: Observed) -> tuple[Plan, Observed]:
-        """Plan; read what the plan asks for; plan again."""
+    async def _decide(
+        self, key: str, endpoint: Endpoint | None, observed: Observed, *, refused: str | None = None
+    ) -> tuple[Plan, Observed]:
+        """Plan; read what the plan asks for; plan again. refused: why no plan of the endpoint may be carried out."""
+
+        def make_plan(present: Observed) -> Plan:
+            if endpoint is None or refused is None:
+                return self._plan(key, endpoint, present)
+            return plan_held_up(endpoint, present, self._now(), self._settings, reason=refused)
+
         try:
-            return await decide(
-                key, lambda present: self._plan(key, endpoint, present), observed, self._cluster
-            )
+            return await decide(key, make_plan, observed, self._cluster)
         except TerminalError as error:
             if endpoint is not None:
                 self._say_refused(endpoint, observed, error)
@@ -184,11 +198,27 @@ class Reconciler:
             return plan_orphan(key, observed, self._now(), self._settings)
         return Plan()
 
-    async def _execute(self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan) -> None:
+    async def _admit(self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan) -> None:
+        """Ask for leave to clean up. While it is not given, that is said, and the watchdog goes on (rules 2 and 13)."""
+        if not decided.cleans_up:
+            return
         try:
-            if decided.cleans_up:
-                await self._orphans.limit.admit(key)
-            await self._executor.execute(key, decided)
+            await self._orphans.limit.admit(key)
+        except TerminalError as error:
+            held_up, observed = await self._decide(key, endpoint, observed, refused=str(error))
+            await self._execute(key, endpoint, observed, held_up)
+            if self._says_new(endpoint, held_up, None) or held_up.stages:
+                self._announce(key, observed, held_up)
+            if held_up.requeue_after is not None:
+                self._look_again_after(key, held_up.requeue_after)
+            raise
+
+    async def _execute(
+        self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan
+    ) -> ReconcilerError | None:
+        """Returns what failed beside the endpoint's own objects: its canary's, whose failure stops nothing else."""
+        try:
+            return await self._executor.execute(key, decided)
         except TerminalError as error:
             self._say_refused(endpoint, observed, error)
             if decided.requeue_after is not None:
@@ -209,6 +239,13 @@ class Reconciler:
                 self._announcer.announce(obj, notice)
             if notice.reason == REMOVED_BY_WATCHDOG:
                 self._observer.watchdog_removed()
+
+
+def _with_failure_beside(decided: Plan, error: ReconcilerError) -> Plan:
+    """The plan with a status that says what the API server refuses of the canary; what may pass is not said."""
+    if decided.status is None or not isinstance(error, TerminalError):
+        return decided
+    return replace(decided, status=report.with_refused_canary(decided.status, str(error)))
 
 
 def observe(cache: ClusterCache, key: str, *, stale: bool) -> Observed:

@@ -11,14 +11,15 @@ from random import Random
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.inventory import Inventory
+from gco_stream_reconciler.controller.orphan_look import OrphanLook
 from gco_stream_reconciler.controller.ports import ClusterCache, ControllerObserver, Item, ResyncQueue, Table
 from gco_stream_reconciler.controller.reconciler import observe
 from gco_stream_reconciler.controller.settled import Settled, fingerprint
 from gco_stream_reconciler.controller.status import StatusReporter
+from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.status import same_report
-from gco_stream_reconciler.errors import ReconcilerError
-from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects
+from gco_stream_reconciler.errors import ReconcilerError, TableReplacedError
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.situation import PlanSettings
 
@@ -28,6 +29,7 @@ _RETRY_FIRST_SECONDS = 1.0
 _RETRY_SLOWEST_SECONDS = 60.0
 # A candidate may stay unconfirmed beyond its time (a stale cache is no look); that must not mean scan after scan.
 _SOONEST_SECONDS = 10.0
+_INTERVAL = "interval"
 
 
 class Resync:
@@ -44,7 +46,8 @@ class Resync:
         queue: ResyncQueue,
         reporter: StatusReporter,
         inventory: Inventory,
-        orphans: OrphanWatch,
+        orphans: OrphanLook,
+        identity: TableIdentity,
         settings: PlanSettings,
         interval_seconds: float,
         observer: ControllerObserver,
@@ -59,6 +62,7 @@ class Resync:
         self._reporter = reporter
         self._inventory = inventory
         self._orphans = orphans
+        self._identity = identity
         self._settings = settings
         self._interval_seconds = interval_seconds
         self._observer = observer
@@ -98,12 +102,20 @@ class Resync:
                 return
 
     async def run(self) -> None:
-        """Run for ever. A failed run is tried again with backoff and queues nothing on the strength of what it lacks."""
+        """Run for ever. A failed run is tried again with backoff and queues nothing on the strength of what it lacks.
+
+        Raises TableReplacedError.
+        """
         while True:
             reasons = await self._next_reasons()
             began = self._clock()
             try:
                 queued = await self._run_once()
+                if reasons != [_INTERVAL]:
+                    # A stream that begins may be another table's.
+                    await self._identity.check_if_reachable()
+            except TableReplacedError:
+                raise
             except ReconcilerError as error:
                 self._failed(error, began, reasons)
             else:
@@ -116,7 +128,7 @@ class Resync:
     async def _next_reasons(self) -> list[str]:
         jitter = 1 + _JITTER * (2 * self._random.random() - 1)
         pause = self._interval_seconds * jitter
-        confirm = self._orphans.next_look(self._clock())
+        confirm = self._orphans.next_look()
         if self._failures:
             await self._pause_after_failure()
         else:
@@ -126,7 +138,7 @@ class Resync:
                 ):
                     await self._wanted.wait()
             except TimeoutError:
-                self._reasons["interval"] = None
+                self._reasons[_INTERVAL] = None
         reasons, self._reasons = list(self._reasons), {}
         self._wanted.clear()
         return reasons
@@ -153,6 +165,7 @@ class Resync:
             for item in page:
                 name, differs = self._look(item, read_at)
                 seen.add(name)
+                self._orphans.item_seen(name)
                 if differs:
                     self._add(name, queued)
                 await self._breathe()
@@ -164,7 +177,8 @@ class Resync:
         self._settled.retain(seen)
         # A cache that was out of touch at the start may hold what is gone, and lack what is there.
         if not stale:
-            await self._look_for_orphans(held - seen, queued)
+            for name in sorted(await self._orphans.look(held - seen, seen)):
+                self._add(name, queued)
         return len(queued)
 
     def _add(self, name: str, queued: set[str]) -> None:
@@ -176,22 +190,6 @@ class Resync:
         if self._clock() >= self._slice_ends:
             await asyncio.sleep(0)
             self._slice_ends = self._clock() + _SLICE_SECONDS
-
-    async def _look_for_orphans(self, absent: set[str], queued: set[str]) -> None:
-        """Rule 13: candidates are endpoints with objects of ours that neither the scan nor the home table has."""
-        candidates = {
-            name
-            for name in absent
-            if orphaned_objects(name, observe(self._cache, name, stale=False), self._settings)
-        }
-        if candidates:
-            candidates -= await self._table.names_at_home()
-        self._orphans.look(candidates, self._clock())
-        self._observer.orphans_seen(len(candidates))
-        if candidates:
-            self._log.warning("orphans_seen", endpoints=sorted(candidates)[:20], count=len(candidates))
-        for name in sorted(candidates):
-            self._add(name, queued)
 
     def _look(self, item: Item, read_at: float) -> tuple[str, bool]:
         name = item["endpoint_name"]["S"]

@@ -6,7 +6,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.ports import ControllerObserver, Journal, NullJournal, Queue
 from gco_stream_reconciler.controller.reconciler import Reconciler
-from gco_stream_reconciler.errors import ReconcilerError, RetryableError
+from gco_stream_reconciler.errors import ReconcilerError, RetryableError, TableReplacedError
 
 
 class Worker:
@@ -30,7 +30,7 @@ class Worker:
         self._journal: Journal = journal or NullJournal()
 
     async def run(self) -> None:
-        """Work until the queue is shut down (its `get` then raises) or the task is cancelled."""
+        """Work until the queue is shut down (its `get` then raises) or the task is cancelled. Raises TableReplacedError."""
         while True:
             key = await self._queue.get()
             try:
@@ -42,6 +42,8 @@ class Worker:
         began = self._clock()
         try:
             look_again_after = await self._reconciler.reconcile(key)
+        except TableReplacedError:
+            raise
         except ReconcilerError as error:
             self._back_off(key, error, began)
         except Exception as error:  # noqa: BLE001 - a bug in one endpoint's path must not stop the others

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from gco_stream_reconciler.endpoints.model import Endpoint
-from gco_stream_reconciler.manifests import names, root_path
+from gco_stream_reconciler.manifests import names
 from gco_stream_reconciler.manifests.context import ManifestContext, ingress_path_of, metadata
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import SERVICE_PORT
@@ -19,14 +19,14 @@ ANNOTATION_WEIGHTS = f"{_ALB}/actions.{WEIGHTED_ACTION}"
 
 
 def ingress(
-    endpoint: Endpoint, context: ManifestContext, *, canary_weight: int | None, revision: int
+    endpoint: Endpoint, context: ManifestContext, *, canary_weight: int | None, health_path: str
 ) -> dict[str, Any]:
     """The manifest. `canary_weight` is the canary's share in percent, None for none.
 
-    `revision` is that of the Pods' template: the health check asks where their probes do.
+    `health_path` is where the probes of the Pods ask, as `root_path.health_path` has it for their template.
     """
     annotations = {
-        ANNOTATION_HEALTH_PATH: root_path.health_path(endpoint, context, revision=revision),
+        ANNOTATION_HEALTH_PATH: health_path,
         f"{_ALB}/healthcheck-interval-seconds": "15",
         f"{_ALB}/target-type": "ip",
     }

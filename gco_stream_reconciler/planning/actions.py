@@ -110,13 +110,15 @@ class Plan:
     reads: objects to read by name before anything can be decided; `stages` is then empty and `status` None.
     needs_pods: the Deployment's Pods are to be listed too (a stalled rollout wants its reason).
     stages: actions of a stage are independent; a stage starts when the one before has succeeded.
+    beside: objects whose failure stops no later stage, only what would come later for the same object.
     status: what this Region reports once the stages have succeeded, without `last_sync`; None: nothing to say.
     requeue_after: seconds until time alone changes the plan.
     confirm_in_home: the item must be read again, consistently, in the table's home Region, and the plan made from
-        that, before the first action (it destroys something).
+        that, before the first action (it destroys something on the item's word; the watchdog's removal does not).
     """
 
     stages: tuple[tuple[Action, ...], ...] = ()
+    beside: frozenset[ObjectRef] = frozenset()
     status: RegionStatus | None = None
     reads: tuple[ObjectRef, ...] = ()
     needs_pods: ObjectRef | None = None

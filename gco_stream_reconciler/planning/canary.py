@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gco_stream_reconciler.endpoints.model import CanaryStatus, State
@@ -12,6 +12,7 @@ from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import desired
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
 from gco_stream_reconciler.planning.exposure import Backend, Route
+from gco_stream_reconciler.planning.following import decide_reach
 from gco_stream_reconciler.planning.observed import (
     KubeObject,
     annotation,
@@ -61,8 +62,8 @@ def refusal(situation: Situation) -> str | None:
     return None
 
 
-def wanted_canary(situation: Situation, primary: Template) -> Canary | None:
-    """What is to stand, None for no canary."""
+def wanted_canary(situation: Situation, primary: Template, *, health_path: str) -> Canary | None:
+    """What is to stand, None for no canary. health_path: that of the Ingress now, as it serves both."""
     endpoint, context = situation.endpoint, situation.settings.context
     if endpoint.spec is None or endpoint.spec.canary is None or refusal(situation) is not None:
         return None
@@ -72,29 +73,32 @@ def wanted_canary(situation: Situation, primary: Template) -> Canary | None:
     manifest = desired.wanted_deployment(
         endpoint, context, role=Role.CANARY, replicas=wanted.replicas, template=template
     )
+    stands = _same_template(manifest, situation.standing("Deployment", role=Role.CANARY))
+    reach = decide_reach(situation, replace(template, stands=stands), role=Role.CANARY)
     return Canary(
         weight=wanted.weight,
         replicas=wanted.replicas,
-        backend=_backend(situation, manifest),
+        backend=_backend(situation, stands=stands, asked=reach.health_path == health_path),
         deployment=manifest,
-        service=desired.wanted_service(
-            endpoint, context, role=Role.CANARY, kept=live if template.kept is not None else None
-        ),
+        service=desired.wanted_service(endpoint, context, role=Role.CANARY, reach=reach),
     )
 
 
-def _backend(situation: Situation, manifest: Mapping[str, Any]) -> Backend:
-    """Ready means a ready Pod of the template that is wanted now, not of one before it."""
+def _backend(situation: Situation, *, stands: bool, asked: bool) -> Backend:
+    """Ready means a ready Pod of the template that is wanted now, not of one before it.
+
+    stands: the Deployment has that template. asked: the load balancer's health check asks where its Pods answer.
+    """
     deployment = situation.standing("Deployment", role=Role.CANARY)
     service = situation.standing("Service", role=Role.CANARY)
-    current = deployment is not None and _same_template(manifest, deployment)
-    ready = current and deployment is not None and updated_is_ready(deployment)
+    ready = stands and asked and deployment is not None and updated_is_ready(deployment)
     return Backend(stands=service is not None, ready=ready)
 
 
-def _same_template(manifest: Mapping[str, Any], live: KubeObject) -> bool:
+def _same_template(manifest: Mapping[str, Any], live: KubeObject | None) -> bool:
     mark = names.ANNOTATION_TEMPLATE_HASH
-    return (metadata(manifest).get("annotations") or {}).get(mark) == annotation(live, mark)
+    wanted = (metadata(manifest).get("annotations") or {}).get(mark)
+    return live is not None and wanted == annotation(live, mark)
 
 
 def applies(situation: Situation, canary: Canary | None) -> tuple[Apply, ...]:

@@ -1,8 +1,8 @@
 """The manifests of one endpoint as they are applied, and whether applying one would change anything.
 
-Two marks are added to what `manifests` renders: `gco.io/applied`, a hash of the manifest, which tells that a field
-was dropped from it (the cluster still has the field, so a comparison of wanted fields cannot see it); and, on the
-Deployment, who decides about its replicas.
+Marks are added to what `manifests` renders: `gco.io/applied`, a hash of the manifest, which tells that a field was
+dropped from it (the cluster still has the field, so a comparison of wanted fields cannot see it); on the Deployment, who
+decides about its replicas; on the Service, where the Pods are reached.
 """
 
 import json
@@ -14,13 +14,14 @@ from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests.autoscaler import autoscaler
 from gco_stream_reconciler.manifests.context import ManifestContext
 from gco_stream_reconciler.manifests.deployment import deployment
-from gco_stream_reconciler.manifests.ingress import ANNOTATION_HEALTH_PATH, ingress
+from gco_stream_reconciler.manifests.ingress import ingress
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import service
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
-from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, standing_health_path, standing_port
+from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT
 from gco_stream_reconciler.planning.compare import differences
 from gco_stream_reconciler.planning.observed import KubeObject, annotation
+from gco_stream_reconciler.planning.reach import ANNOTATION_REACH, Reach
 from gco_stream_reconciler.planning.template_choice import Template
 
 ANNOTATION_APPLIED = "gco.io/applied"
@@ -52,35 +53,18 @@ def wanted_service(
     context: ManifestContext,
     *,
     role: Role = Role.PRIMARY,
-    kept: KubeObject | None = None,
+    reach: Reach,
 ) -> Mapping[str, Any]:
-    """A Service. kept: the Deployment whose template stays, whatever port the spec has by now."""
-    manifest = service(endpoint, context, role=role)
-    port = None if kept is None else standing_port(kept)
-    if port is not None:
-        manifest["spec"]["ports"][0]["targetPort"] = port
-    return _stamped(manifest)
+    """A Service. reach: where the Pods are reached now, whatever port the spec has by now; it is written down too."""
+    manifest = service(endpoint, context, role=role, target_port=reach.port)
+    return _stamped(manifest, {ANNOTATION_REACH: reach.encoded()})
 
 
 def wanted_ingress(
-    endpoint: Endpoint,
-    context: ManifestContext,
-    *,
-    canary_weight: int | None,
-    template: Template,
-    kept: KubeObject | None = None,
+    endpoint: Endpoint, context: ManifestContext, *, canary_weight: int | None, reach: Reach
 ) -> Mapping[str, Any]:
-    """The Ingress; its health check asks where the probes of the primary's Pods do. kept: as above."""
-    manifest = ingress(
-        endpoint,
-        template.context(context),
-        canary_weight=canary_weight,
-        revision=template.probes_revision,
-    )
-    path = None if kept is None else standing_health_path(kept)
-    if path is not None:
-        manifest["metadata"]["annotations"][ANNOTATION_HEALTH_PATH] = path
-    return _stamped(manifest)
+    """The Ingress; its health check asks where the probes of the primary's Pods do."""
+    return _stamped(ingress(endpoint, context, canary_weight=canary_weight, health_path=reach.health_path))
 
 
 def wanted_autoscaler(endpoint: Endpoint, context: ManifestContext) -> Mapping[str, Any]:
@@ -108,9 +92,13 @@ def apply_reasons(manifest: Mapping[str, Any], live: KubeObject | None) -> tuple
     """Why the manifest must be applied: `absent`, `wanted state changed`, or the paths that drifted."""
     if live is None:
         return ("absent",)
-    if annotation(live, ANNOTATION_APPLIED) != manifest["metadata"]["annotations"][ANNOTATION_APPLIED]:
-        return ("wanted state changed",)
-    return differences(manifest, live)
+    return differences(manifest, live) if was_applied(manifest, live) else ("wanted state changed",)
+
+
+def was_applied(manifest: Mapping[str, Any], live: KubeObject) -> bool:
+    """Whether this very manifest is what was applied last."""
+    applied: str = manifest["metadata"]["annotations"][ANNOTATION_APPLIED]
+    return annotation(live, ANNOTATION_APPLIED) == applied
 
 
 def _stamped(manifest: Mapping[str, Any], marks: Mapping[str, str] | None = None) -> Mapping[str, Any]:

@@ -3,8 +3,8 @@
 Global Accelerator takes a Region's whole inference traffic away while any target group of the shared load balancer
 has no healthy target. So a Service is first named when it has a ready Pod, and an endpoint that is to run nothing is not
 exposed. Once named, the primary's Service stays named until the watchdog objects (rule 2). The canary's is named only
-while it is ready and stands (rule 9): a weighted forward that names a missing Service breaks every Ingress of the load
-balancer, even at weight 0.
+while it is ready (rule 9) and both Services stand: a weighted forward that names a missing one breaks every Ingress of the
+load balancer, even at weight 0; a single missing Service only answers 503.
 """
 
 from dataclasses import dataclass
@@ -54,12 +54,12 @@ def decide_route(
     """Decide from what is wanted, what is ready, what is exposed now and what the watchdog says.
 
     canary: None where the endpoint has none that may take traffic. An Ingress that stands is not taken down because the
-    primary's Service is missing: the Service is made again before anything else happens.
+    primary's Service is missing, but it goes back to that Service alone before it is made again: making it may fail.
     """
     if wanted_replicas == 0 or verdict is Verdict.REMOVE:
         return NONE
     if not exposed_now and (verdict is Verdict.WAIT_FOR_RECOVERY or not primary.usable):
         return NONE
-    if canary is not None and canary.usable and canary_weight is not None:
+    if primary.stands and canary is not None and canary.usable and canary_weight is not None:
         return weighted(canary_weight)
     return PRIMARY

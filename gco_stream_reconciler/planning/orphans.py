@@ -56,7 +56,7 @@ def plan_orphan(name: str, observed: Observed, now: float, settings: PlanSetting
 class OrphanWatch:
     """Which keys may be treated as orphans. `now` is monotonic seconds.
 
-    Invariant: `_first_seen` holds exactly the candidates of the last complete look.
+    Invariant: `_first_seen` holds exactly the candidates of the last complete look whose item nobody has seen since.
     """
 
     def __init__(self) -> None:
@@ -71,9 +71,14 @@ class OrphanWatch:
         )
         return self._confirmed
 
+    def item_seen(self, name: str) -> None:
+        """Somebody has read the item: what was found before counts no more, it takes two looks again."""
+        if self._first_seen.pop(name, None) is not None:
+            self._confirmed -= {name}
+
     @property
     def candidates(self) -> frozenset[str]:
-        """Those of the last complete look."""
+        """Those of the last complete look, without items that were seen since."""
         return frozenset(self._first_seen)
 
     def is_confirmed(self, name: str) -> bool:
@@ -90,6 +95,11 @@ Ledger = Mapping[str, float]
 """Endpoint → epoch seconds at which its clean-up was admitted."""
 
 
+def recent_cleanups(ledger: Ledger, now: float) -> Ledger:
+    """What was admitted within the hour."""
+    return {each: at for each, at in ledger.items() if now - at < WINDOW_SECONDS}
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """refusal: why nothing may be cleaned up, None when it may; then `ledger` is what is to be written first."""
@@ -101,12 +111,12 @@ class Admission:
 def admit(
     name: str, ledger: Ledger, *, doomed: frozenset[str], endpoints: int, limit: int | None, now: float
 ) -> Admission:
-    """Decide about one clean-up.
+    """Decide about one clean-up. With more `endpoints` never less is admitted.
 
-    doomed: every endpoint that is about to be cleaned up here. endpoints: how many there are here in all. limit: a
-    person's setting; None for max(5, 10 %), and never all of more than one.
+    doomed: every endpoint that is about to be cleaned up here. endpoints: how many have objects here, or had within the
+    hour. limit: a person's setting; None for max(5, 10 %), and never all of more than one.
     """
-    recent = {each: at for each, at in ledger.items() if now - at < WINDOW_SECONDS}
+    recent = recent_cleanups(ledger, now)
     if name in recent:
         return Admission(recent)
     affected = len({*recent, *doomed, name})

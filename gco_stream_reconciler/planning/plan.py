@@ -31,6 +31,15 @@ def plan(
     return decided if decided.reads or decided.needs_pods else _with_regions(situation, decided)
 
 
+def plan_held_up(
+    endpoint: Endpoint, observed: Observed, now: float, settings: PlanSettings, *, reason: str
+) -> Plan:
+    """What goes on for an endpoint whose plan may not be carried out: state error with the reason, and the watchdog."""
+    situation = Situation(endpoint, observed, now, settings)
+    unsure = situation.unsure()
+    return Plan(reads=unsure) if unsure else plan_refusal(situation, reason)
+
+
 def _dispatch(situation: Situation) -> Plan:
     endpoint, region = situation.endpoint, situation.settings.region
     targets = endpoint.target_regions

@@ -1,15 +1,18 @@
 """Endpoints of which nothing may be made (rules 9, 12, 14): the reason is said, and what runs stays as it is.
 
-The watchdog goes on: a broken item must not keep a dead endpoint on the load balancer.
+The watchdog goes on, and so does the care for the canary's share: a broken item must keep neither a dead endpoint nor a
+dead canary on the load balancer.
 """
 
 from dataclasses import replace
 
+from gco_stream_reconciler.endpoints.model import Exposure
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import notices, report, watching
 from gco_stream_reconciler.planning.actions import Action, Plan
+from gco_stream_reconciler.planning.narrowing import NOTHING, plan_narrowing
 from gco_stream_reconciler.planning.situation import Situation, deletions
-from gco_stream_reconciler.planning.watchdog import Verdict
+from gco_stream_reconciler.planning.watchdog import Verdict, Watch
 
 _KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler")
 
@@ -78,21 +81,30 @@ def plan_refusal(situation: Situation, reason: str) -> Plan:
     situation = replace(situation, endpoint=replace(situation.endpoint, namespace=namespace))
     # Whatever the item wants: an Ingress that stands needs a ready Pod behind it.
     watch = watching.look(situation, wanted_replicas=1)
-    removes: tuple[Action, ...] = ()
-    ingress = situation.live("Ingress")
-    if watch.verdict is Verdict.REMOVE and ingress is not None and not situation.observed.stale:
-        found = deletions([(situation.ref("Ingress"), ingress)], "no ready Pod for too long (watchdog)")
-        removes = tuple(found)
-    stages = (removes, watching.to_write(situation, watch.clock))
-    stands = situation.standing("Ingress") is not None and not removes
+    unconfirmed = watching.unconfirmed(situation, watch)
+    if unconfirmed:
+        return Plan(reads=unconfirmed)
+    removes = _removal(situation, watch)
+    narrowing = NOTHING if removes else plan_narrowing(situation)
+    if narrowing.reads:
+        return Plan(reads=narrowing.reads)
+    stages = (removes, watching.to_write(situation, watch.clock), *narrowing.stages)
     return Plan(
         stages=tuple(stage for stage in stages if stage),
-        status=report.refusal(
-            situation,
-            reason,
-            exposure=report.exposure_of(exposed=stands, watch=watch) if ingress or watch.clock else None,
-        ),
+        status=report.refusal(situation, reason, exposure=_exposure(situation, watch, removes)),
         requeue_after=watch.due,
-        confirm_in_home=bool(removes),
-        notices=notices.of_refusal(situation, reason, watch, removes),
+        notices=(*notices.of_refusal(situation, reason, watch, removes), *narrowing.notices),
     )
+
+
+def _removal(situation: Situation, watch: Watch) -> tuple[Action, ...]:
+    ingress = situation.live("Ingress")
+    if watch.verdict is not Verdict.REMOVE or ingress is None or situation.observed.stale:
+        return ()
+    return tuple(deletions([(situation.ref("Ingress"), ingress)], "no ready Pod for too long (watchdog)"))
+
+
+def _exposure(situation: Situation, watch: Watch, removes: tuple[Action, ...]) -> Exposure | None:
+    if situation.live("Ingress") is None and watch.clock is None:
+        return None
+    return report.exposure_of(exposed=situation.standing("Ingress") is not None and not removes, watch=watch)

@@ -1,6 +1,7 @@
 """What a Region reports of an endpoint (rule 8)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gco_stream_reconciler.endpoints.model import CanaryStatus, Endpoint, Exposure, RegionStatus, State
@@ -35,6 +36,12 @@ def refusal(situation: Situation, reason: str, *, exposure: Exposure | None = No
         observed_spec=situation.endpoint.spec_hash,
         exposure=exposure or (situation.reported.exposure if situation.reported else None),
     )
+
+
+def with_refused_canary(status: RegionStatus, reason: str) -> RegionStatus:
+    """The primary's report stays; of its canary it says what the API server refuses."""
+    canary = None if status.canary is None else replace(status.canary, state=State.ERROR)
+    return replace(status, canary=canary, message=joined((f"canary: {reason}", status.message or "")))
 
 
 def progress(

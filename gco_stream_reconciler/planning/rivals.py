@@ -70,9 +70,9 @@ class Neighbourhood:
         self._by_path: defaultdict[str, set[str]] = defaultdict(set)
         self._within: defaultdict[str, set[str]] = defaultdict(set)
 
-    def count_with(self, names: Collection[str]) -> int:
-        """How many endpoints have a claim or are among the names."""
-        return len(self._claims.keys() | set(names))
+    def has_item(self, name: str) -> bool:
+        """Whether the table has such an item, whatever it claims."""
+        return name in self._items
 
     def see(self, name: str, claim: Claim | None) -> frozenset[str]:
         """Take in an item's claim, None for none; returns whose situation that changes."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gco_stream_reconciler.endpoints.model import EndpointSpec, RegionStatus
 from gco_stream_reconciler.planning import canary as canaries
-from gco_stream_reconciler.planning import desired, notices, report, watching
+from gco_stream_reconciler.planning import desired, following, naming, notices, report, watching
 from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Delete, ObjectRef, Plan
 from gco_stream_reconciler.planning.canary import Canary
 from gco_stream_reconciler.planning.canary_removal import NOTHING, Removal, keeps_traffic, plan_removal
@@ -23,20 +23,25 @@ from gco_stream_reconciler.planning.observed import (
     uid,
 )
 from gco_stream_reconciler.planning.ownership import Owner
+from gco_stream_reconciler.planning.reach import Reach
 from gco_stream_reconciler.planning.refusing import plan_refusal, refusal
 from gco_stream_reconciler.planning.replicas import Scaling, decide_scaling
 from gco_stream_reconciler.planning.situation import Situation, deletions
 from gco_stream_reconciler.planning.template_choice import Template, primary_template
-from gco_stream_reconciler.planning.watchdog import Watch
+from gco_stream_reconciler.planning.watchdog import Verdict, Watch
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is to be, before the steps that lead there. replicas: those that must be ready."""
+    """What is to be, before the steps that lead there.
+
+    replicas: those that must be ready. reach: where Service and Ingress reach the Pods now.
+    """
 
     spec: EndpointSpec
     replicas: int
     template: Template
+    reach: Reach
     canary: Canary | None
     watch: Watch
     route: Route
@@ -49,8 +54,12 @@ def plan_running(situation: Situation) -> Plan:
         return plan_refusal(situation, reason)
     intent = decide(situation)
     unseen = situation.unseen(_wanted_refs(situation, intent))
-    if unseen:
-        return Plan(reads=unseen)
+    unconfirmed = (
+        *watching.unconfirmed(situation, intent.watch),
+        *naming.unconfirmed(situation, intent.route),
+    )
+    if unseen or unconfirmed:
+        return Plan(reads=tuple(dict.fromkeys((*unseen, *unconfirmed))))
     deployment = situation.live("Deployment")
     if deployment is not None and situation.observed.pods is None and rollout_is_stalled(deployment):
         return Plan(needs_pods=situation.ref("Deployment"))
@@ -68,7 +77,8 @@ def decide(situation: Situation) -> Intent:
         raise ValueError(f"endpoint {name!r} has neither a spec nor a problem that says why")
     template = primary_template(situation.endpoint, situation.settings.context, situation.live("Deployment"))
     replicas = max(1, spec.autoscaling.min_replicas) if spec.autoscaling else spec.replicas
-    canary = canaries.wanted_canary(situation, template)
+    reach = following.decide_reach(situation, template)
+    canary = canaries.wanted_canary(situation, template, health_path=reach.health_path)
     watch = watching.look(situation, wanted_replicas=replicas)
     route = decide_route(
         wanted_replicas=replicas,
@@ -81,7 +91,7 @@ def decide(situation: Situation) -> Intent:
         exposed_now=situation.standing("Ingress") is not None,
         verdict=watch.verdict,
     )
-    return Intent(spec, replicas, template, canary, watch, route)
+    return Intent(spec, replicas, template, reach, canary, watch, route)
 
 
 def _wanted_refs(situation: Situation, intent: Intent) -> list[ObjectRef]:
@@ -105,9 +115,11 @@ def _assemble(situation: Situation, intent: Intent, removal: Removal) -> Plan:
     stages = _stages(situation, intent, scaling, removal)
     held_up = situation.observed.stale and (hold or bool(_unwanted(situation, intent)))
     actions = tuple(action for stage in stages for action in stage)
-    deletes = any(isinstance(action, Delete) for action in actions)
+    deletes = any(isinstance(action, Delete) and not _is_watchdogs(action, intent) for action in actions)
     return Plan(
         stages=tuple(stage for stage in stages if stage),
+        # A canary that the API server refuses must not keep the primary from its autoscaler or its traffic.
+        beside=frozenset(canaries.refs(situation)) if intent.canary else frozenset(),
         status=_status(situation, intent, actions, hold=hold, wait=wait),
         requeue_after=_soonest(
             wait.remaining if hold else None,
@@ -151,6 +163,11 @@ def _unwanted(situation: Situation, intent: Intent) -> tuple[Action, ...]:
     return tuple(actions)
 
 
+def _is_watchdogs(action: Delete, intent: Intent) -> bool:
+    """Whether it is the watchdog's removal, which rests on the Pods here and not on the item."""
+    return action.ref.kind == "Ingress" and intent.watch.verdict is Verdict.REMOVE
+
+
 def _takes_weight_away(situation: Situation, intent: Intent) -> bool:
     weighted = canaries.weight_on(situation.standing("Ingress"), situation.endpoint.name) is not None
     return weighted and intent.route.canary_weight is None
@@ -161,14 +178,8 @@ def _made(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply
     manifest = desired.wanted_deployment(
         endpoint, context, replicas=scaling.replicas, template=intent.template
     )
-    return (
-        *_apply(situation, "Deployment", manifest),
-        *_apply(
-            situation,
-            "Service",
-            desired.wanted_service(endpoint, context, kept=_kept_deployment(situation, intent)),
-        ),
-    )
+    service = desired.wanted_service(endpoint, context, reach=intent.reach)
+    return (*_apply(situation, "Deployment", manifest), *_apply(situation, "Service", service))
 
 
 def _autoscaler(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply, ...]:
@@ -185,15 +196,9 @@ def _ingress(situation: Situation, intent: Intent) -> tuple[Apply, ...]:
         situation.endpoint,
         situation.settings.context,
         canary_weight=intent.route.canary_weight,
-        template=intent.template,
-        kept=_kept_deployment(situation, intent),
+        reach=intent.reach,
     )
     return _apply(situation, "Ingress", manifest)
-
-
-def _kept_deployment(situation: Situation, intent: Intent) -> KubeObject | None:
-    """The Deployment whose Pod template stays as the predecessor made it."""
-    return situation.live("Deployment") if intent.template.kept is not None else None
 
 
 def _apply(situation: Situation, kind: str, manifest: KubeObject) -> tuple[Apply, ...]:
@@ -242,7 +247,11 @@ def _status(
         settled=settled,
         exposure=report.exposure_of(exposed=intent.route.exposed and ingress_will_stand, watch=intent.watch),
         canary=canaries.status_of(situation, intent.canary, intent.route),
-        notes=(*notices.messages(situation, intent.template, intent.watch, intent.replicas), *wait.notes),
+        notes=(
+            *notices.messages(situation, intent.template, intent.watch, intent.replicas),
+            following.note(situation, intent.template, intent.reach) or "",
+            *wait.notes,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ makes it differ. What inference_monitor made counts as revision 0.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests import names
@@ -26,12 +26,13 @@ _LONGEST_REVISION = 9
 class Template:
     """revision: the one to render, None to leave the template that stands; then `kept` says which and why.
 
-    recorded: the settings to render it with, None for the present ones.
+    recorded: the settings to render it with, None for the present ones. stands: the Deployment has this very template.
     """
 
     revision: int | None
     kept: Kept | None = None
     recorded: TemplateSettings | None = None
+    stands: bool = field(default=False, compare=False)
 
     @property
     def probes_revision(self) -> int:
@@ -69,13 +70,13 @@ def _choose(
     kept = decode_kept(annotation(live, ANNOTATION_KEPT))
     if kept is not None:
         same = kept.inputs == _hash(endpoint, context, role, _PREDECESSOR_REVISION)
-        return Template(None, kept) if same else otherwise
+        return Template(None, kept, stands=True) if same else otherwise
     if _is_unmarked(live):
         return _adopted(endpoint, context, live, role)
     standing = annotation(live, names.ANNOTATION_TEMPLATE_HASH)
     for recorded in _recorded(live):
         if _hash(endpoint, recorded.context(context), role, recorded.probes_revision) == standing:
-            return recorded
+            return replace(recorded, stands=True)
     return otherwise
 
 
@@ -83,8 +84,8 @@ def _adopted(endpoint: Endpoint, context: ManifestContext, live: KubeObject, rol
     rendered = deployment(endpoint, context, role=role, replicas=None, revision=_PREDECESSOR_REVISION)
     paths = template_differences(rendered, live)
     if not paths:
-        return Template(_PREDECESSOR_REVISION)
-    return Template(None, Kept(_hash(endpoint, context, role, _PREDECESSOR_REVISION), paths))
+        return Template(_PREDECESSOR_REVISION, stands=True)
+    return Template(None, Kept(_hash(endpoint, context, role, _PREDECESSOR_REVISION), paths), stands=True)
 
 
 def _is_unmarked(live: KubeObject) -> bool:

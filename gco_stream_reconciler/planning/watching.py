@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gco_stream_reconciler.planning.actions import Annotate
+from gco_stream_reconciler.planning.actions import Annotate, ObjectRef
 from gco_stream_reconciler.planning.observed import STALE_LOOK_AGAIN_SECONDS, annotation, ready_replicas, uid
 from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.watchdog import (
@@ -39,6 +39,14 @@ def _postponed(found: Watch) -> Watch:
         return found
     before = replace(found.clock, removals=found.clock.removals - 1)
     return Watch(Verdict.NO_OBJECTION, before, STALE_LOOK_AGAIN_SECONDS)
+
+
+def unconfirmed(situation: Situation, found: Watch) -> tuple[ObjectRef, ...]:
+    """What must be read by name before an Ingress that stands is taken away: the cache may lag behind a Pod's readiness."""
+    if found.verdict is not Verdict.REMOVE or situation.standing("Ingress") is None:
+        return ()
+    deployment = situation.ref("Deployment")
+    return () if deployment in situation.observed.fetched else (deployment,)
 
 
 def to_write(situation: Situation, clock: Clock | None) -> tuple[Annotate, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from gco_stream_reconciler.aws.endpoint_table import table_id
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint, State
 from gco_stream_reconciler.endpoints.status import same_report
@@ -35,8 +36,7 @@ def items_of(writer: Writer) -> dict[str, dict[str, Any]]:
 
 def table_id_of(writer: Writer) -> str:
     """The table's identity as the controller marks it on objects."""
-    table = writer.client.describe_table(TableName=writer.table)["Table"]
-    return str(table.get("TableId") or table["TableArn"])
+    return table_id(writer.client.describe_table(TableName=writer.table)["Table"])
 
 
 async def objects_of(url: str) -> dict[ObjectRef, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """docs/deploy/migrate.md quotes what `diff` says about the predecessor's objects, and promises what it does not say."""
 
-import copy
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,16 +9,13 @@ from gco_stream_reconciler.cli.differing import Difference, differences_of
 from gco_stream_reconciler.cli.item_files import as_dynamodb
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
-from gco_stream_reconciler.manifests.deployment import deployment
-from gco_stream_reconciler.manifests.ingress import ingress
-from gco_stream_reconciler.manifests.names import Role
-from gco_stream_reconciler.manifests.service import service
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
 from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.settings import LifecycleSettings
 from tests.docs.pages import DOCS, blocks
+from tests.doubles.predecessor import predecessors_manifests
 
 PAGE = DOCS / "deploy" / "migrate.md"
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/gco-inference-endpoints"
@@ -37,15 +33,8 @@ def item(spec: Mapping[str, Any]) -> Endpoint:
 def predecessors(endpoint: Endpoint) -> Observed:
     """What inference_monitor had made for the item, in a cluster."""
     objects = {}
-    for manifest in (
-        deployment(endpoint, SETTINGS.context, role=Role.PRIMARY, replicas=2, revision=0),
-        service(endpoint, SETTINGS.context, role=Role.PRIMARY),
-        ingress(endpoint, SETTINGS.context, canary_weight=None, revision=0),
-    ):
-        live = copy.deepcopy(manifest)
+    for live in predecessors_manifests(endpoint, SETTINGS.context):
         meta = live["metadata"]
-        for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
-            del meta["labels"][label]
         meta["annotations"] = {
             name: value
             for name, value in meta["annotations"].items()

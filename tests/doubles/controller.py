@@ -56,17 +56,25 @@ def recording_log(events: list[MutableMapping[str, Any]]) -> FilteringBoundLogge
     return log
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a table says of itself."""
+
+    table_id: str
+
+
 @dataclass
 class MemoryTable:
     """The endpoint table. page_seconds: how long a page takes. held: names whose writes hang.
 
-    only_at_home: names that the replica which is scanned does not show yet.
+    only_at_home: names that the replica which is scanned does not show yet. table_id: another one is another table.
     """
 
     items: dict[str, Item] = field(default_factory=dict)
     page_size: int = 2
     page_seconds: float = 0.01
     only_at_home: set[str] = field(default_factory=set)
+    table_id: str = "table-1"
     home_faults: Faults = field(default_factory=list)
     scan_faults: Faults = field(default_factory=list)
     write_faults: Faults = field(default_factory=list)
@@ -140,6 +148,11 @@ class MemoryTable:
         _fail(self.write_faults)
         if self.items.get(name) != item:
             raise ConditionFailedError(f"{name} has changed")
+
+    async def describe(self) -> Described:
+        await asyncio.sleep(self.page_seconds)
+        _fail(self.home_faults)
+        return Described(self.table_id)
 
     async def names_at_home(self) -> frozenset[str]:
         await asyncio.sleep(self.page_seconds)

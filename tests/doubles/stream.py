@@ -227,7 +227,7 @@ class CountingObserver:
     def __init__(self) -> None:
         self.errors: list[str] = []
 
-    def polled(self, records: int, lag_seconds: float) -> None:
+    def polled(self, records: int) -> None:
         """Nothing."""
 
     def failed(self, error: str) -> None:

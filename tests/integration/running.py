@@ -26,6 +26,19 @@ WAIT_SECONDS = 30.0
 @asynccontextmanager
 async def controller(writer: Writer, kubeconfig: str, **flags: Any) -> AsyncIterator[Application]:
     """Run a controller until the block ends; it must stop in order."""
+    application = prepared(writer, kubeconfig, **flags)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(application.run(), name="controller")
+        try:
+            yield application
+        finally:
+            application.stop()
+            async with asyncio.timeout(WAIT_SECONDS):
+                await task
+
+
+def prepared(writer: Writer, kubeconfig: str, **flags: Any) -> Application:
+    """A controller that is not running yet."""
     os.environ.pop("KUBERNETES_SERVICE_HOST", None)
     settings = load_settings(
         **{
@@ -37,15 +50,7 @@ async def controller(writer: Writer, kubeconfig: str, **flags: Any) -> AsyncIter
             **flags,
         }
     )
-    application = Application(settings, log=structlog.get_logger())
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(application.run(), name="controller")
-        try:
-            yield application
-        finally:
-            application.stop()
-            async with asyncio.timeout(WAIT_SECONDS):
-                await task
+    return Application(settings, log=structlog.get_logger())
 
 
 async def until(what: str, read: Callable[[], T | Awaitable[T]], holds: Callable[[T], bool]) -> T:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler.app.application import Application
+from gco_stream_reconciler.errors import TableReplacedError
 from gco_stream_reconciler.sandbox.table import Writer
 from tests.grounds.cluster import Cluster
 from tests.integration import running
@@ -17,6 +18,8 @@ from tests.samples import malformed_items, sample_items
 pytestmark = pytest.mark.every_ground
 
 SPEC: dict[str, Any] = {"image": "vllm/vllm-openai:v1", "replicas": 2, "env": {"A": "1", "B": "2"}}
+# What the silence after the last look must outlast: a status is written at once where nothing else waits.
+SILENCE_SECONDS = 1.5
 WHOLE = {("Deployment", "llama"), ("Service", "llama"), ("Ingress", "inference-llama")}
 
 
@@ -82,6 +85,50 @@ def weight_applied(writer: Writer) -> str | None:
     return weight
 
 
+def measured(application: Application, metric: str, **labels: str) -> float:
+    """A metric's sum over all series that have these labels."""
+    return sum(
+        sample.value
+        for family in application.registry.collect()
+        for sample in family.samples
+        if sample.name == metric and labels.items() <= sample.labels.items()
+    )
+
+
+def table_writes(application: Application) -> float:
+    """Every write that was sent to the table, whatever became of it."""
+    return sum(
+        measured(application, "gco_aws_call_duration_seconds_count", operation=operation)
+        for operation in ("UpdateItem", "PutItem", "DeleteItem")
+    )
+
+
+def waiting(application: Application) -> int:
+    """Keys and statuses that wait or are being worked on."""
+    assert application.term is not None
+    queues = (application.term.queue, application.term.status_queue)
+    return sum(queue.depth() + len(queue.snapshot().processing) for queue in queues)
+
+
+async def full_resyncs(application: Application, times: int) -> None:
+    """Have so many, one after the other: asked for, since the interval between those that come by themselves is a minute."""
+    assert application.term is not None
+
+    def done() -> float:
+        return measured(application, "gco_resync_duration_seconds_count", result="success")
+
+    for _ in range(times):
+        begun = done()
+        application.term.request_resync("test")
+        await until("resynced", done, lambda found, begun=begun: found > begun)  # type: ignore[misc]
+
+
+def items(writer: Writer) -> list[dict[str, Any]]:
+    """The whole table, with every status and when it was reported."""
+    found: list[dict[str, Any]] = writer.client.scan(TableName=writer.table, ConsistentRead=True)["Items"]
+    return sorted(found, key=lambda item: str(item["endpoint_name"]["S"]))
+
+
 async def test_all_samples_become_what_is_prescribed_and_then_nothing_is_written(
     writer: Writer, api: Cluster
 ) -> None:
@@ -110,15 +157,20 @@ async def test_all_samples_become_what_is_prescribed_and_then_nothing_is_written
         expected |= {(kind, "canary-llama3-canary") for kind in ("Deployment", "Service")}
         assert await api.objects() == expected
         assert "us-east-1" not in (writer.get("elsewhere-only") or {})["region_status"]["M"]
-        before = await api.all()
+        await until("at rest", lambda: waiting(application), lambda keys: keys == 0)
+        before = await api.all(), items(writer)
+        written, queued = table_writes(application), measured(application, "gco_resync_queued_total")
+        assert written > 0, "they are counted"
         api.forget_requests()
-        assert application.term is not None
+        await full_resyncs(application, 3)
+        assert measured(application, "gco_resync_queued_total") == queued
         for name in running_ones:
             application.term.queue.add(name)
-        application.term.request_resync("test")
-        await asyncio.sleep(3)
+        await until("looked at", lambda: waiting(application), lambda keys: keys == 0)
+        await asyncio.sleep(SILENCE_SECONDS)
         assert api.requests_seen() == []
-        assert await api.all() == before
+        assert table_writes(application) == written
+        assert (await api.all(), items(writer)) == before
 
 
 async def test_malformed_items_are_errors_with_their_reason_and_disturb_nobody(
@@ -195,3 +247,33 @@ async def test_the_follower_takes_over_when_the_leader_stops(writer: Writer, api
             await until("second leads", lambda: second.term, lambda term: term is not None)
             writer.scale("llama", 3)
             await until("scaled", lambda: replicas(api), lambda found: found == 3)
+
+
+async def test_a_table_that_is_restored_under_the_same_name_ends_leader_and_follower_and_deletes_nothing(
+    writer: Writer, api: Cluster
+) -> None:
+    writer.create_table()
+    replicas = [
+        running.prepared(writer, api.kubeconfig, namespace=api.namespace) for _ in ("leader", "follower")
+    ]
+    tasks = [asyncio.create_task(replica.run()) for replica in replicas]
+    await until("one leads", lambda: [each.term for each in replicas], any)
+    for name in ("llama", "newest"):
+        writer.deploy(name, SPEC, [REGION], api.namespace)
+        await reported(writer, name, "running")
+    backup = [item for item in items(writer) if item["endpoint_name"]["S"] != "newest"]
+    before = await api.objects()
+    writer.client.delete_table(TableName=writer.table)
+    writer.client.get_waiter("table_not_exists").wait(TableName=writer.table, WaiterConfig={"Delay": 1})
+    writer.create_table()
+    for item in backup:
+        writer.put(item)
+    for task in tasks:
+        with pytest.raises(TableReplacedError, match="start the process again"):
+            await asyncio.wait_for(task, running.WAIT_SECONDS)
+    assert await api.objects() == before
+    async with controller(writer, api) as again:
+        await until("told", lambda: measured(again, "gco_orphans_left", made_by="another_table"), bool)
+        await reported(writer, "llama", "running")
+        assert measured(again, "gco_orphans") == 0
+        assert await api.objects() == before

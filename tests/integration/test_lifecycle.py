@@ -5,24 +5,24 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.manifests.context import ManifestContext
-from gco_stream_reconciler.manifests.deployment import deployment
-from gco_stream_reconciler.manifests.ingress import ingress
-from gco_stream_reconciler.manifests.names import Role
-from gco_stream_reconciler.manifests.service import service
 from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
 from gco_stream_reconciler.settings import LifecycleSettings
+from tests.doubles.predecessor import predecessors_manifests
 from tests.integration.running import NAMESPACE, REGION, controller, objects, purged, reported, until
 
 OTHER = "eu-west-1"
 SPEC: dict[str, Any] = {"image": "vllm/vllm-openai:v1", "replicas": 2, "env": {"A": "1", "B": "2"}}
 PATH = "/inference/llama"
 QUICK = {"unhealthy_threshold_seconds": 1.5, "canary_settle_seconds": 0.5}
+WHOLE = {("Deployment", "llama"), ("Service", "llama"), ("Ingress", "inference-llama")}
 Served = dict[str, int]
 
 
@@ -36,11 +36,38 @@ def served(cluster: KubernetesServer) -> Served:
     return {target.service: target.weight for target in targets}
 
 
+class Reached(NamedTuple):
+    """port: where the Service sends requests. healthy: Pods that the load balancer finds well. new: updated Pods."""
+
+    port: int
+    healthy: int
+    new: int
+
+
+def reached(cluster: KubernetesServer) -> Reached:
+    """How the Pods of the endpoint are reached."""
+    service, deployment = (
+        cluster.store.objects[kind, NAMESPACE, "llama"] for kind in ("Service", "Deployment")
+    )
+    targets = cluster.simulation.load_balancer.routes().get(PATH, [])
+    return Reached(
+        service["spec"]["ports"][0]["targetPort"],
+        sum(target.ready for target in targets),
+        deployment["status"].get("updatedReplicas", 0),
+    )
+
+
 async def canary_report(writer: Writer) -> str | None:
     """What this Region says of the canary."""
     item = await asyncio.to_thread(writer.get, "llama")
     found = decode_endpoint(item or {}).region_status.get(REGION)
     return None if found is None or found.canary is None else found.canary.state
+
+
+def standing(writer: Writer) -> tuple[str, int, str | None] | None:
+    """State, ready replicas and exposure that this Region reports."""
+    found = decode_endpoint(writer.get("llama") or {}).region_status.get(REGION)
+    return None if found is None else (found.state, found.replicas_ready, found.exposure)
 
 
 def reasons(cluster: KubernetesServer) -> set[str]:
@@ -69,13 +96,43 @@ async def test_a_canary_takes_its_share_is_promoted_and_goes(
         await until("25 %", lambda: served(cluster), lambda found: found == {"llama": 75, "llama-canary": 25})
         writer.set_spec("llama", {**SPEC, "image": "vllm/vllm-openai:v2"})
         await until("promoted", lambda: served(cluster), lambda found: found == {"llama": 100})
-        whole = {("Deployment", "llama"), ("Service", "llama"), ("Ingress", "inference-llama")}
-        await until("canary gone", lambda: objects(cluster), lambda found: found == whole)
+        await until("canary gone", lambda: objects(cluster), lambda found: found == WHOLE)
         await until("said", lambda: canary_report(writer), lambda found: found is None)
     assert_group_never_failed(cluster)
     health = [change.text for change in cluster.simulation.load_balancer.history("health")]
     assert "unhealthy" not in health, "no target group of the Region was ever empty"
     assert {"Created", "Exposed", "CanaryWeightChanged", "Deleted"} <= reasons(cluster)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"port": 9000, "image": "vllm/vllm-openai:broken"},
+        {"health_check_path": "/v2/ok", "image": "vllm/vllm-openai:broken"},
+        {"image": "ghcr.io/huggingface/text-generation-inference:broken"},
+    ],
+    ids=["port", "health path", "image family"],
+)
+async def test_old_pods_are_reached_on_their_port_and_health_path_until_new_ones_are_ready(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str, change: dict[str, Any]
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig, **QUICK):
+        writer.deploy("llama", SPEC, [REGION])
+        await until("exposed", lambda: served(cluster), lambda found: found == {"llama": 100})
+        await reported(writer, "llama", "running")
+        writer.set_spec("llama", {**SPEC, **change})  # of this rollout no Pod ever gets ready
+        status = await reported(writer, "llama", "updating")
+        assert "port 8000, health path /inference/llama/health" in (status.message or "")
+        await until("rolling out", lambda: reached(cluster), lambda found: found.new > 0)
+        health = [change.text for change in cluster.simulation.load_balancer.history("health")]
+        assert ("unhealthy" not in health, reached(cluster).healthy) == (True, 2)
+        writer.set_spec("llama", {**SPEC, **change, "image": str(change["image"]).replace("broken", "v2")})
+        whole = Reached(port=change.get("port", 8000), healthy=2, new=2)
+        await until("followed", lambda: reached(cluster), lambda found: found == whole)
+        status = await reported(writer, "llama", "running")
+        assert status.message is None
+    assert_group_never_failed(cluster)
 
 
 async def test_a_broken_canary_loses_its_traffic_and_the_primary_goes_on(
@@ -94,6 +151,33 @@ async def test_a_broken_canary_loses_its_traffic_and_the_primary_goes_on(
     assert_group_never_failed(cluster)
 
 
+def marks(cluster: KubernetesServer) -> dict[str, str]:
+    """Labels and annotations of the endpoint's Ingress."""
+    meta = cluster.store.objects["Ingress", NAMESPACE, "inference-llama"]["metadata"]
+    return {**meta["labels"], **meta["annotations"]}
+
+
+async def test_a_canary_that_dies_while_the_item_is_refused_loses_its_traffic(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    writer.create_table()
+    async with controller(writer, kubeconfig, **QUICK):
+        writer.deploy("llama", canary("vllm/vllm-openai:v2"), [REGION])
+        await until("10 %", lambda: served(cluster), lambda found: found == {"llama": 90, "llama-canary": 10})
+        writer.set_spec("llama", canary("vllm/vllm-openai:v2", 100))
+        await reported(writer, "llama", "error")
+        assert served(cluster) == {"llama": 90, "llama-canary": 10}, "what runs stays as it is"
+        before = marks(cluster)
+        cluster.simulation.fail(NAMESPACE, "llama-canary")
+        await until("all on the primary", lambda: served(cluster), lambda found: found == {"llama": 100})
+        gone = {"gco.io/canary", "gco.io/applied", "alb.ingress.kubernetes.io/actions.weighted-routing"}
+        assert marks(cluster) == {name: text for name, text in before.items() if name not in gone}
+        writer.set_spec("llama", SPEC)
+        await until("the canary gone", lambda: objects(cluster), lambda found: len(found) == 3)
+        await reported(writer, "llama", "running")
+    assert_group_never_failed(cluster)
+
+
 async def test_the_watchdog_takes_a_dead_endpoint_off_and_brings_it_back(
     writer: Writer, cluster: KubernetesServer, kubeconfig: str
 ) -> None:
@@ -106,8 +190,8 @@ async def test_the_watchdog_takes_a_dead_endpoint_off_and_brings_it_back(
             "taken off", lambda: objects(cluster), lambda found: ("Ingress", "inference-llama") not in found
         )
         await until("said", lambda: reasons(cluster), lambda found: "RemovedByWatchdog" in found)
-        status = await reported(writer, "llama", "running")
-        assert (status.replicas_ready, status.exposure) == (0, "removed-by-watchdog")
+        gone = ("running", 0, "removed-by-watchdog")
+        await until("reported", lambda: asyncio.to_thread(standing, writer), lambda found: found == gone)
         cluster.simulation.heal(NAMESPACE, "llama")
         await until("back", lambda: served(cluster), lambda found: found == {"llama": 100})
 
@@ -126,6 +210,7 @@ def desired_state(writer: Writer) -> str:
     return str(item.get("desired_state", {}).get("S"))
 
 
+@pytest.mark.every_ground
 async def test_two_regions_promote_together_and_purge_together(
     writer: Writer, cluster: KubernetesServer, kubeconfig: str, tmp_path: Path
 ) -> None:
@@ -147,6 +232,7 @@ async def test_two_regions_promote_together_and_purge_together(
             assert objects(cluster) == objects(other) == set()
 
 
+@pytest.mark.every_ground
 async def test_a_region_that_is_removed_cleans_up_and_the_other_goes_on(
     writer: Writer, cluster: KubernetesServer, kubeconfig: str
 ) -> None:
@@ -160,18 +246,50 @@ async def test_a_region_that_is_removed_cleans_up_and_the_other_goes_on(
         assert {name for _, name in objects(cluster)} == {"mistral", "inference-mistral"}
 
 
+def uids(cluster: KubernetesServer) -> dict[tuple[str, str], str]:
+    """Kind and name of an endpoint's objects → UID: another one is another incarnation."""
+    return {
+        (kind, name): obj["metadata"]["uid"]
+        for (kind, _, name), obj in cluster.store.objects.items()
+        if (kind, name) in WHOLE
+    }
+
+
+@pytest.mark.every_ground
+async def test_a_region_that_is_removed_and_added_again_runs_again_and_the_other_notices_nothing(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str, tmp_path: Path
+) -> None:
+    writer.create_table()
+    async with (
+        second_cluster(tmp_path) as (other, other_kubeconfig),
+        controller(writer, kubeconfig),
+        controller(writer, other_kubeconfig, region=OTHER, dynamodb_region=REGION),
+    ):
+        writer.deploy("llama", SPEC, [REGION, OTHER])
+        await until(
+            "promoted", lambda: asyncio.to_thread(desired_state, writer), lambda found: found == "running"
+        )
+        first, there = uids(cluster), uids(other)
+        writer.set_regions("llama", [OTHER])
+        await reported(writer, "llama", "deleted")
+        assert objects(cluster) == set()
+        writer.set_regions("llama", [OTHER, REGION])
+        status = await reported(writer, "llama", "running")
+        assert (status.replicas_ready, status.exposure, status.error) == (2, "exposed", None)
+        assert objects(cluster) == WHOLE
+        assert set(uids(cluster).values()).isdisjoint(first.values())
+        await until("served again", lambda: served(cluster), lambda found: found == {"llama": 100})
+        assert uids(other) == there
+        assert served(other) == {"llama": 100}
+        assert (await reported(writer, "llama", "running", OTHER)).replicas_ready == 2
+
+
 def predecessors(writer: Writer, cluster: KubernetesServer, *, env: Sequence[str] = ("A", "B")) -> None:
     """Make what inference_monitor would have made for the item, as its client did. env: the order of its names."""
     endpoint = decode_endpoint(writer.get("llama") or {})
     context = ManifestContext(region=REGION, table_id="-", settings=LifecycleSettings())
-    for manifest in (
-        deployment(endpoint, context, role=Role.PRIMARY, replicas=2, revision=0),
-        service(endpoint, context, role=Role.PRIMARY),
-        ingress(endpoint, context, canary_weight=None, revision=0),
-    ):
+    for manifest in predecessors_manifests(endpoint, context):
         meta = manifest["metadata"]
-        for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
-            del meta["labels"][label]
         del meta["annotations"]
         if manifest["kind"] == "Deployment":
             container = manifest["spec"]["template"]["spec"]["containers"][0]

@@ -1,10 +1,12 @@
 """The endpoint table against moto: what a read gives, and which item a status write touches."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from gco_stream_reconciler.aws.endpoint_table import table_id
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.endpoints.status import encode_region_status
 from gco_stream_reconciler.errors import ConditionFailedError, ConfigurationError, TableNotFoundError
@@ -86,13 +88,30 @@ async def test_the_description_tells_name_and_state(it: Aws, writer: Writer) -> 
     assert found.arn.endswith(f"table/{writer.table}")
 
 
-async def test_a_table_is_identified_by_its_id_and_only_for_want_of_one_by_its_arn() -> None:
+async def test_a_table_is_identified_by_its_id_and_only_for_want_of_one_by_its_arn_and_its_birth() -> None:
     arn = "arn:aws:dynamodb:us-east-1:123456789012:table/endpoints"
-    with_id = gives({"Table": {"TableArn": arn, "TableId": "id-1", "TableStatus": "ACTIVE"}})
-    without_id = gives({"Table": {"TableArn": arn}})
-    async with scripted_server(with_id, without_id) as server, connected(server.url) as it:
+    created = {"CreationDateTime": 1795257269.223}
+    with_id = gives({"Table": {"TableArn": arn, "TableId": "id-1", "TableStatus": "ACTIVE", **created}})
+    without_id = gives({"Table": {"TableArn": arn, **created}})
+    with_nothing = gives({"Table": {"TableArn": arn}})
+    async with scripted_server(with_id, without_id, with_nothing) as server, connected(server.url) as it:
         assert (await it.table.describe()).table_id == "id-1"
+        assert (await it.table.describe()).table_id == f"{arn} of 1795257269.223"
         assert (await it.table.describe()).table_id == arn
+
+
+async def test_a_table_that_is_made_again_under_its_name_is_another_one(it: Aws, writer: Writer) -> None:
+    first = await it.table.describe()
+    writer.client.delete_table(TableName=writer.table)
+    writer.create_table()
+    assert (await it.table.describe()).table_id != first.table_id
+    assert (await it.table.describe()).arn == first.arn
+
+
+async def test_what_boto_reads_as_a_time_identifies_the_same_table(it: Aws, writer: Writer) -> None:
+    described = writer.client.describe_table(TableName=writer.table)["Table"]
+    assert isinstance(described["CreationDateTime"], datetime)
+    assert table_id(described) == (await it.table.describe()).table_id
 
 
 async def test_a_scan_gives_every_item_of_every_page_once(it: Aws, writer: Writer) -> None:

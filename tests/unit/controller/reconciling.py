@@ -18,8 +18,10 @@ from gco_stream_reconciler.controller.reaction import ReactionClock
 from gco_stream_reconciler.controller.recent_reads import RecentReads
 from gco_stream_reconciler.controller.reconciler import Orphans, Reconciler
 from gco_stream_reconciler.controller.status import StatusReporter
+from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.endpoints.status import decode_region_status
+from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.informer.cache import endpoint_keys
 from gco_stream_reconciler.planning.observed import KubeObject
 from gco_stream_reconciler.planning.orphans import OrphanWatch
@@ -45,6 +47,7 @@ class LaggingTable(MemoryTable):
 
     home_items: dict[str, Item | None] = field(default_factory=dict)
     home_reads: list[str] = field(default_factory=list)
+    home_is_away: bool = False
 
     async def get(self, name: str) -> Item | None:
         found = await super().get(name)
@@ -52,6 +55,8 @@ class LaggingTable(MemoryTable):
 
     async def get_home(self, name: str) -> Item | None:
         self.home_reads.append(name)
+        if self.home_is_away:
+            raise UnavailableError("the home Region does not answer")
         found = await super().get(name)
         return copy.deepcopy(self.home_items.get(name, found))
 
@@ -207,6 +212,7 @@ async def reconciling(*, limit: int | None = None, deletes_orphans: bool = True)
                 cache=cache,
                 inventory=inventory,
                 orphans=watch,
+                identity=TableIdentity(table, SETTINGS.table_id, log=log),
                 namespace=NAMESPACE,
                 limit=limit,
                 observer=observer,

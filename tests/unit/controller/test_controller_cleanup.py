@@ -15,14 +15,33 @@ from gco_stream_reconciler.controller.cleanup import (
     CleanupRefusedError,
 )
 from gco_stream_reconciler.controller.inventory import Inventory
-from gco_stream_reconciler.errors import UnavailableError
+from gco_stream_reconciler.controller.table_identity import TableIdentity
+from gco_stream_reconciler.errors import TableReplacedError, UnavailableError
 from gco_stream_reconciler.planning.orphans import OrphanWatch
-from tests.doubles.controller import MemoryCache, MemoryCluster, RecordingObserver, recording_log
+from tests.doubles.controller import (
+    MemoryCache,
+    MemoryCluster,
+    MemoryTable,
+    RecordingObserver,
+    recording_log,
+)
 from tests.doubles.planning_story import REGION, endpoint
 
 pytestmark = pytest.mark.looptime
 
+IDENTITY = {"project": "gco", "gco.io/type": "inference"}
 LEDGER = ("Lease", "gco-inference", LEDGER_NAME)
+
+
+def ours(name: str) -> dict[str, Any]:
+    """A Deployment of ours."""
+    labels = {"app": name, "gco.io/endpoint": name, "app.kubernetes.io/managed-by": "gco-stream-reconciler"}
+    return {"kind": "Deployment", "metadata": {"name": name, "labels": labels}}
+
+
+def predecessors(app: str) -> dict[str, Any]:
+    """A Deployment of inference_monitor's."""
+    return {"kind": "Deployment", "metadata": {"name": app, "labels": {"app": app, **IDENTITY}}}
 
 
 class Setting:
@@ -31,16 +50,20 @@ class Setting:
     def __init__(self, *, standing: int, elsewhere: int, limit: int | None = None) -> None:
         self.names = [f"e{number}" for number in range(standing)]
         self.cluster = MemoryCluster()
-        self.cache = MemoryCache({name: [] for name in self.names})
+        self.cache = MemoryCache({name: [ours(name)] for name in self.names})
+        self.table = MemoryTable()
         self.observer = RecordingObserver()
         self.events: list[MutableMapping[str, Any]] = []
         self.inventory = Inventory(REGION)
         self.limit = limit
         self.now = 1_800_000_000.0
         for number, name in enumerate(self.names):
-            targets = ("eu-west-1",) if number < elsewhere else (REGION,)
-            item = replace(endpoint(), name=name, target_regions=targets, ingress_path=f"/inference/{name}")
-            self.inventory.see(item)
+            self.item(name, "eu-west-1" if number < elsewhere else REGION)
+
+    def item(self, name: str, region: str) -> None:
+        """The table has an item that targets one Region."""
+        item = replace(endpoint(), name=name, target_regions=(region,), ingress_path=f"/inference/{name}")
+        self.inventory.see(item)
 
     def leader(self) -> CleanupLimit:
         """A fresh leader, with nothing but what the cluster remembers."""
@@ -49,6 +72,7 @@ class Setting:
             cache=self.cache,
             inventory=self.inventory,
             orphans=OrphanWatch(),
+            identity=TableIdentity(self.table, "table-1", log=recording_log(self.events)),
             namespace="gco-inference",
             limit=self.limit,
             observer=self.observer,
@@ -87,6 +111,68 @@ async def test_a_change_of_the_leader_does_not_reset_the_hour() -> None:
         await setting.leader().admit("e5")
     setting.now += 3600
     await setting.leader().admit("e5")
+
+
+async def test_what_was_cleaned_up_last_month_does_not_let_everything_go() -> None:
+    setting = Setting(standing=2, elsewhere=2)
+    last_month = {f"gone-{number}": setting.now - 30 * 86400 for number in range(3)}
+    annotations = {ANNOTATION_LEDGER: json.dumps(last_month)}
+    setting.cluster.objects[LEDGER] = {"metadata": {"annotations": annotations}}
+    for name in setting.names:
+        with pytest.raises(CleanupRefusedError, match=r"2 of 2 endpoints .* all of them"):
+            await setting.leader().admit(name)
+
+
+async def test_a_canary_of_the_predecessors_is_no_endpoint_of_its_own() -> None:
+    setting = Setting(standing=2, elsewhere=2)
+    for name in setting.names:
+        canary = predecessors(f"{name}-canary")
+        setting.cache.objects[name] = [predecessors(name), canary]
+        setting.cache.objects[f"{name}-canary"] = [canary]
+    for name in setting.names:
+        with pytest.raises(CleanupRefusedError, match="2 of 2 endpoints"):
+            await setting.leader().admit(name)
+
+
+async def test_an_endpoint_that_has_a_canarys_name_counts_if_it_has_an_item() -> None:
+    setting = Setting(standing=1, elsewhere=1)
+    setting.item("e0-canary", REGION)
+    setting.cache.objects["e0"] = [predecessors("e0"), predecessors("e0-canary")]
+    setting.cache.objects["e0-canary"] = [predecessors("e0-canary")]
+    setting.item("other", "eu-west-1")
+    setting.cache.objects["other"] = [ours("other")]
+    await setting.leader().admit("e0")
+
+
+async def test_an_item_without_objects_does_not_let_everything_that_stands_go() -> None:
+    setting = Setting(standing=5, elsewhere=5)
+    setting.item("still-to-come", REGION)
+    for name in setting.names:
+        with pytest.raises(CleanupRefusedError, match="5 of 5 endpoints"):
+            await setting.leader().admit(name)
+
+
+async def test_a_strangers_object_does_not_count() -> None:
+    setting = Setting(standing=2, elsewhere=2)
+    setting.cache.objects["nginx"] = [{"kind": "Service", "metadata": {"labels": {"app": "nginx"}}}]
+    with pytest.raises(CleanupRefusedError, match="2 of 2 endpoints"):
+        await setting.leader().admit("e0")
+
+
+async def test_from_another_table_of_the_same_name_nothing_is_cleaned_up() -> None:
+    setting = Setting(standing=20, elsewhere=1)
+    setting.table.table_id = "table-2"
+    with pytest.raises(TableReplacedError, match="table-1 and is table-2"):
+        await setting.leader().admit("e0")
+    assert setting.cluster.objects == {}
+
+
+async def test_while_nobody_knows_which_table_it_is_nothing_is_cleaned_up() -> None:
+    setting = Setting(standing=20, elsewhere=1)
+    setting.table.home_faults = [UnavailableError("home is away")]
+    with pytest.raises(UnavailableError):
+        await setting.leader().admit("e0")
+    assert setting.cluster.objects == {}
 
 
 async def test_workers_side_by_side_do_not_get_round_the_limit() -> None:

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.looptime
 NAMESPACE = "gco-inference"
 DEPLOYMENT = ObjectRef("Deployment", NAMESPACE, "llama")
 SERVICE = ObjectRef("Service", NAMESPACE, "llama")
+CANARY = ObjectRef("Deployment", NAMESPACE, "llama-canary")
 INGRESS = ObjectRef("Ingress", NAMESPACE, "inference-llama")
 SPECS: dict[str, dict[str, Any]] = {
     "Deployment": {
@@ -67,8 +68,10 @@ class Setting:
             cluster=self.cluster, cache=self.cache, observer=self.observer, log=recording_log(self.events)
         )
 
-    async def execute(self, *stages: tuple[Action, ...]) -> None:
-        await self.executor.execute("llama", Plan(stages=stages))
+    async def execute(
+        self, *stages: tuple[Action, ...], beside: frozenset[ObjectRef] = frozenset()
+    ) -> ReconcilerError | None:
+        return await self.executor.execute("llama", Plan(stages=stages, beside=beside))
 
     def add(self, ref: ObjectRef, uid: str = "uid-0") -> None:
         self.cluster.objects[ref.kind, ref.namespace, ref.name] = {
@@ -123,6 +126,31 @@ async def test_a_failed_stage_is_carried_through_and_the_next_does_not_begin(it:
         await it.execute((apply(DEPLOYMENT), apply(SERVICE)), (apply(INGRESS),))
     assert [applied["manifest"]["kind"] for applied in it.cluster.applies] == ["Service"]
     assert [kind for _, _, kind in it.cluster.began] == ["Deployment", "Service"]
+
+
+async def test_what_fails_beside_the_others_stops_only_what_comes_later_for_the_same_object(
+    it: Setting,
+) -> None:
+    it.cluster.faults = {"Deployment": [UnavailableError("away"), InvalidObjectError("no")]}
+    failed = await it.execute(
+        (apply(CANARY), apply(SERVICE)), (apply(CANARY), apply(INGRESS)), beside=frozenset({CANARY})
+    )
+    assert str(failed) == "away"
+    assert [applied["manifest"]["kind"] for applied in it.cluster.applies] == ["Service", "Ingress"]
+    assert [kind for _, _, kind in it.cluster.began].count("Deployment") == 1
+
+
+async def test_what_stops_a_plan_is_told_before_what_failed_beside_it(it: Setting) -> None:
+    it.cluster.faults = {"Deployment": [InvalidObjectError("no")], "Service": [UnavailableError("away")]}
+    with pytest.raises(UnavailableError):
+        await it.execute((apply(CANARY),), (apply(SERVICE),), (apply(INGRESS),), beside=frozenset({CANARY}))
+    assert it.cluster.applies == []
+
+
+async def test_of_two_failures_at_one_object_the_terminal_one_is_told(it: Setting) -> None:
+    it.cluster.faults = {"Deployment": [UnavailableError("away"), InvalidObjectError("no")]}
+    with pytest.raises(InvalidObjectError):
+        await it.execute((apply(CANARY), apply(CANARY)), (apply(INGRESS),))
 
 
 @pytest.mark.parametrize("slow", ["Deployment", "Service"])

@@ -2,6 +2,8 @@
 
 import asyncio
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,12 +14,13 @@ from gco_stream_reconciler.errors import (
     ConditionFailedError,
     InvalidObjectError,
     PermissionDeniedError,
+    ReconcilerError,
     UnavailableError,
 )
 from gco_stream_reconciler.planning.orphans import CONFIRMED_AFTER_SECONDS
 from tests.doubles.controller import now
 from tests.doubles.planning_story import NAMESPACE, REGION
-from tests.unit.controller.reconciling import EPOCH, LEASE, WHOLE, Setting, reconciling
+from tests.unit.controller.reconciling import EPOCH, LEASE, WHOLE, Setting, at_work, reconciling
 
 pytestmark = pytest.mark.looptime
 
@@ -229,6 +232,64 @@ async def test_a_region_that_is_no_target_any_more_counts_in_the_limit() -> None
         assert "DELETION_LIMIT" in (it.status().error or "")
 
 
+async def look_while_it_is_refused(it: Setting) -> None:
+    with pytest.raises(CleanupRefusedError):
+        await it.reconciler.reconcile("llama")
+    await asyncio.sleep(0.1)
+
+
+async def test_the_watchdog_goes_on_while_a_clean_up_is_refused() -> None:
+    async with reconciling(limit=0) as it:
+        it.put()
+        await it.settle()
+        it.change(target_regions={"L": [{"S": "eu-west-1"}]})
+        it.make_ready(0)
+        await look_while_it_is_refused(it)
+        ((name, seconds),) = it.later
+        assert (name, round(seconds)) == ("llama", 300), "the backoff alone may be longer"
+        await asyncio.sleep(seconds)
+        await look_while_it_is_refused(it)
+        assert it.stands() == WHOLE - {"Ingress"}
+        assert (it.status().state, it.status().exposure) == ("error", "removed-by-watchdog")
+        assert "DELETION_LIMIT" in (it.status().error or "")
+        assert [event["reason"] for event in it.events.written if event["type_"] == "Warning"] == [
+            "Refused",
+            "RemovedByWatchdog",
+            "Refused",
+        ]
+        assert it.observer.of("watchdog_removed") == [[]]
+
+
+async def test_a_clean_up_that_is_let_go_on_takes_the_rest() -> None:
+    async with reconciling(limit=0) as it:
+        it.put()
+        await it.settle()
+        it.change(target_regions={"L": [{"S": "eu-west-1"}]})
+        it.make_ready(0)
+        for _ in range(2):
+            await look_while_it_is_refused(it)
+            await asyncio.sleep(300)
+        held = it.cluster.objects
+    async with reconciling(limit=5) as it:
+        it.cluster.objects.update(held)
+        it.put(target_regions={"L": [{"S": "eu-west-1"}]})
+        await it.settle()
+        assert it.stands() == set()
+        assert it.status().state == "deleted"
+
+
+async def test_the_watchdog_does_not_wait_for_the_home_region() -> None:
+    async with reconciling() as it:
+        it.put()
+        await it.settle()
+        it.make_ready(0)
+        await it.reconciler.reconcile("llama")
+        it.table.home_is_away = True
+        await asyncio.sleep(301)
+        await it.reconciler.reconcile("llama")
+        assert it.stands() == WHOLE - {"Ingress"}
+
+
 # --- Refusals and outages -----------------------------------------------------------------------------------------
 
 
@@ -248,13 +309,18 @@ async def test_what_the_api_server_refuses_is_said_in_the_status() -> None:
         assert it.status().error is None
 
 
+def refuse_deployments(applied: dict[str, Any]) -> None:
+    if applied["kind"] == "Deployment":
+        raise InvalidObjectError("no")
+
+
 async def test_a_refused_spec_keeps_the_watchdogs_time_and_does_not_stop_it() -> None:
     async with reconciling() as it:
         it.put()
         await it.settle()
         it.make_ready(0)
         it.change(spec={"M": {"image": {"S": "vllm/vllm-openai:v2"}, "replicas": {"N": "2"}}})
-        it.cluster.faults["Deployment"] = [InvalidObjectError("no")] * 100
+        it.cluster.webhook = refuse_deployments
         with pytest.raises(InvalidObjectError):
             await it.reconciler.reconcile("llama")
         ((name, seconds),) = it.later
@@ -264,6 +330,58 @@ async def test_a_refused_spec_keeps_the_watchdogs_time_and_does_not_stop_it() ->
             with pytest.raises(InvalidObjectError):
                 await it.reconciler.reconcile("llama")
         assert it.stands() == {"Deployment", "Service"}
+
+
+CANARY_SPEC = {
+    "M": {
+        "image": {"S": "vllm/vllm-openai:v1"},
+        "replicas": {"N": "2"},
+        "autoscaling": {"M": {"enabled": {"BOOL": True}}},
+        "canary": {"M": {"image": {"S": "vllm/vllm-openai:v2"}, "weight": {"N": "10"}}},
+    }
+}
+
+
+def no_canaries(error: ReconcilerError) -> Callable[[dict[str, Any]], None]:
+    """The API server answers so to a canary's Deployment."""
+
+    def webhook(applied: dict[str, Any]) -> None:
+        if (applied["kind"], applied["metadata"]["name"]) == ("Deployment", "llama-canary"):
+            raise error
+        at_work(applied)
+
+    return webhook
+
+
+async def test_a_canary_that_is_refused_stops_nothing_of_its_primary_and_is_said_in_the_status() -> None:
+    async with reconciling() as it:
+        it.cluster.webhook = no_canaries(InvalidObjectError("the image is not allowed"))
+        it.put(spec=CANARY_SPEC)
+        for _ in range(4):
+            with pytest.raises(InvalidObjectError):  # so the key backs off
+                await it.reconciler.reconcile("llama")
+            await asyncio.sleep(0.1)
+        assert it.stands() == {"Deployment", "Service", "HorizontalPodAutoscaler", "Ingress"}
+        status = it.status()
+        assert (status.state, status.exposure) == ("running", "exposed")
+        assert status.message == "canary: the image is not allowed"
+        assert status.canary is not None
+        assert (status.canary.state, status.canary.weight_applied) == ("error", 0)
+        it.cluster.webhook = at_work
+        await it.settle()
+        assert it.status().message is None
+
+
+async def test_an_outage_that_meets_the_canary_alone_is_tried_again_and_not_said() -> None:
+    async with reconciling() as it:
+        it.cluster.webhook = no_canaries(UnavailableError("away"))
+        it.put(spec=CANARY_SPEC)
+        for _ in range(4):
+            with pytest.raises(UnavailableError):
+                await it.reconciler.reconcile("llama")
+            await asyncio.sleep(0.1)
+        assert "Ingress" in it.stands()
+        assert (it.status().state, it.status().message) == ("running", None)
 
 
 async def test_a_read_that_is_forbidden_is_said_in_the_status() -> None:

@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler.controller.inventory import Inventory
+from gco_stream_reconciler.controller.orphan_look import OrphanLook
 from gco_stream_reconciler.controller.resync import Resync
 from gco_stream_reconciler.controller.status import StatusReporter
-from gco_stream_reconciler.errors import PermissionDeniedError, TableNotFoundError, UnavailableError
+from gco_stream_reconciler.controller.table_identity import TableIdentity
+from gco_stream_reconciler.errors import (
+    PermissionDeniedError,
+    ReconcilerError,
+    TableNotFoundError,
+    TableReplacedError,
+    UnavailableError,
+)
 from gco_stream_reconciler.planning.orphans import OrphanWatch
 from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.settings import LifecycleSettings
@@ -37,6 +45,7 @@ class Setting:
     observer: RecordingObserver
     orphans: OrphanWatch
     events: list[MutableMapping[str, Any]]
+    task: asyncio.Task[None]
 
     def put(self, name: str, *regions: str, **attributes: Any) -> None:
         """An item that wants objects in these Regions. Nothing stands, so it differs where it is wanted."""
@@ -68,6 +77,23 @@ class Setting:
         }
         self.cache.objects[name] = [{"kind": "Service", "metadata": meta, "spec": {}}]
 
+    def predecessors(self, name: str, *, canary: bool = False) -> None:
+        """A Service that inference_monitor made for an endpoint, or for its canary."""
+        app = f"{name}-canary" if canary else name
+        labels = {"app": app, "project": "gco", "gco.io/type": "inference"}
+        meta = {"name": app, "namespace": "gco-inference", "uid": f"uid-{app}", "labels": labels}
+        service = {"kind": "Service", "metadata": meta, "spec": {}}
+        for key in {app, name}:
+            self.cache.objects.setdefault(key, []).append(service)
+
+    def left_alone(self) -> dict[str, int]:
+        """The last count of each maker's."""
+        return dict(self.observer.of("orphans_left")[-2:])
+
+    def told(self, event: str) -> list[MutableMapping[str, Any]]:
+        """Log lines of one event."""
+        return [each for each in self.events if each["event"] == event]
+
     @property
     def queued(self) -> set[str]:
         return set(self.queue.snapshot().waiting)
@@ -97,16 +123,28 @@ async def resyncing(*, seed: int = 7, clock: Callable[[], float] = now) -> Async
         log=log,
     )
     inventory, orphans = Inventory(REGION), OrphanWatch()
+    settings = PlanSettings(
+        region=REGION, namespaces=("gco-inference",), table_id="table-1", lifecycle=LifecycleSettings()
+    )
+    identity = TableIdentity(table, settings.table_id, log=log)
     resync = Resync(
         table=table,
         cache=cache,
         queue=queue,
         reporter=reporter,
         inventory=inventory,
-        orphans=orphans,
-        settings=PlanSettings(
-            region=REGION, namespaces=("gco-inference",), table_id="table-1", lifecycle=LifecycleSettings()
+        orphans=OrphanLook(
+            table=table,
+            cache=cache,
+            watch=orphans,
+            identity=identity,
+            settings=settings,
+            observer=observer,
+            clock=clock,
+            log=log,
         ),
+        identity=identity,
+        settings=settings,
         interval_seconds=INTERVAL,
         observer=observer,
         clock=clock,
@@ -116,10 +154,10 @@ async def resyncing(*, seed: int = 7, clock: Callable[[], float] = now) -> Async
     )
     task = asyncio.create_task(resync.run())
     try:
-        yield Setting(resync, table, cache, queue, observer, orphans, events)
+        yield Setting(resync, table, cache, queue, observer, orphans, events, task)
     finally:
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises((asyncio.CancelledError, TableReplacedError)):
             await task
 
 
@@ -229,6 +267,125 @@ async def test_a_plan_that_a_bug_breaks_hides_no_other_and_is_left_to_the_worker
         assert it.runs == [("success", 2)]
         (said,) = [event for event in it.events if event["event"] == "resync_look_failed_by_a_bug"]
         assert said["endpoint"] == "broken"
+
+
+# --- Orphans that are left alone ----------------------------------------------------------------------------------
+
+
+async def test_what_the_predecessor_or_another_table_left_is_reported_and_never_a_candidate() -> None:
+    async with resyncing() as it:
+        it.put("other", REGION)
+        it.predecessors("old")
+        it.predecessors("old", canary=True)
+        it.stands("theirs", table_id="table-0")
+        it.resync.request("start")
+        await asyncio.sleep(200)
+        assert it.queued == {"other"}
+        assert it.orphans.candidates == frozenset()
+        assert it.left_alone() == {"inference_monitor": 1, "another_table": 1}
+        told = {line["made_by"]: line["endpoints"] for line in it.told("orphans_left_alone")}
+        assert told == {"inference_monitor": ["old"], "another_table": ["theirs"]}
+
+
+async def test_a_canary_of_the_predecessors_is_no_orphan_while_its_endpoint_has_an_item() -> None:
+    async with resyncing() as it:
+        it.put("llama", REGION)
+        it.predecessors("llama", canary=True)
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.left_alone() == {"inference_monitor": 0, "another_table": 0}
+
+
+async def test_what_is_left_alone_is_told_once_and_counted_until_it_is_gone() -> None:
+    async with resyncing() as it:
+        it.predecessors("old")
+        for _ in range(3):
+            it.resync.request("start")
+            await asyncio.sleep(1)
+        assert len(it.told("orphans_left_alone")) == 1
+        it.cache.objects.clear()
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.left_alone() == {"inference_monitor": 0, "another_table": 0}
+
+
+async def test_what_is_only_left_alone_asks_nothing_of_a_home_region_that_is_away() -> None:
+    async with resyncing() as it:
+        it.predecessors("old")
+        it.table.home_faults[:] = [UnavailableError("down")] * 1000
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.runs == [("success", 0)]
+        assert it.left_alone()["inference_monitor"] == 1
+
+
+async def test_an_item_that_is_seen_takes_its_confirmation_away_even_in_a_scan_that_fails() -> None:
+    async with resyncing() as it:
+        it.stands("llama")
+        it.resync.request("start")
+        await asyncio.sleep(75)
+        assert it.orphans.is_confirmed("llama")
+        it.put("llama", REGION)
+        it.put("other", REGION)
+        it.put("another", REGION)
+        it.table.scan_faults[:] = [None, *[UnavailableError("down")] * 1000]
+        it.resync.request("test")
+        await asyncio.sleep(1)
+        assert it.runs[-1][0] == "failed"
+        assert not it.orphans.is_confirmed("llama")
+        assert it.orphans.candidates == frozenset()
+
+
+# --- Another table of the same name -------------------------------------------------------------------------------
+
+
+async def test_a_table_that_was_restored_before_the_second_look_ends_the_process_and_confirms_nothing() -> (
+    None
+):
+    async with resyncing() as it:
+        it.put("kept", "eu-west-1")
+        it.stands("newest")
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.orphans.candidates == {"newest"}
+        it.table.table_id = "table-2"
+        with pytest.raises(TableReplacedError, match="start the process again"):
+            await asyncio.wait_for(it.task, 90)
+        assert not it.orphans.is_confirmed("newest")
+
+
+async def test_a_stream_that_begins_tells_that_the_table_is_another_one() -> None:
+    async with resyncing() as it:
+        it.table.table_id = "table-2"
+        it.resync.request("start")
+        with pytest.raises(TableReplacedError):
+            await asyncio.wait_for(it.task, 5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnavailableError("down"),
+        PermissionDeniedError("allow dynamodb:DescribeTable"),
+        TableNotFoundError("gone"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_table_that_cannot_be_identified_ends_nothing_and_confirms_no_orphan(
+    error: ReconcilerError,
+) -> None:
+    async with resyncing() as it:
+        it.put("missing", REGION)
+        it.table.home_faults[:] = [error]
+        it.resync.request("start")
+        await asyncio.sleep(1)
+        assert it.runs == [("success", 1)]
+        it.stands("orphan")
+        it.table.home_faults[:] = [None, error] * 1000  # the names are known, the identity is not
+        it.resync.request("start")
+        await asyncio.sleep(300)
+        assert it.orphans.candidates == frozenset()
+        assert not it.task.done()
 
 
 # --- Scans that fail ----------------------------------------------------------------------------------------------

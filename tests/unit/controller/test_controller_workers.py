@@ -13,7 +13,7 @@ import pytest
 
 from gco_stream_reconciler.controller.reconciler import Reconciler
 from gco_stream_reconciler.controller.workers import Worker
-from gco_stream_reconciler.errors import TerminalError, ThrottledError, UnavailableError
+from gco_stream_reconciler.errors import TableReplacedError, TerminalError, ThrottledError, UnavailableError
 from gco_stream_reconciler.workqueue.queue import NullQueueObserver, QueueShutDown, WorkQueue
 from tests.doubles.controller import RecordingObserver, now, recording_log
 
@@ -120,6 +120,14 @@ async def test_a_key_that_fails_for_ever_backs_off_and_does_not_stop_the_others(
             await asyncio.sleep(36)
             assert len(it.reconciler.times("good")) == number + 1
         assert 10 <= len(it.reconciler.times("bad")) <= 60  # of an hour
+
+
+async def test_another_table_of_the_same_name_ends_the_worker() -> None:
+    async with working(bad=failing(TableReplacedError("another table"))) as it:
+        it.queue.add("bad")
+        with pytest.raises(TableReplacedError):
+            await asyncio.wait_for(asyncio.shield(it.tasks[0]), 5)
+        it.tasks.clear()
 
 
 async def test_the_pauses_of_a_failing_key_grow_from_the_first_to_the_longest_backoff() -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.manifests import root_path
 from gco_stream_reconciler.manifests.autoscaler import autoscaler
 from gco_stream_reconciler.manifests.context import ManifestContext
 from gco_stream_reconciler.manifests.deployment import deployment
@@ -32,12 +33,13 @@ CASES = [
 def rendered(endpoint: Endpoint, region: str, revision: int) -> list[dict[str, Any]]:
     context = ManifestContext(region=region, table_id="table-1", settings=LifecycleSettings())
     assert endpoint.spec is not None
+    port, path = endpoint.spec.port, root_path.health_path(endpoint, context, revision=revision)
     scaled = endpoint.spec.autoscaling is not None
     replicas = None if scaled else endpoint.spec.replicas
     objects = [
         deployment(endpoint, context, role=Role.PRIMARY, replicas=replicas, revision=revision),
-        service(endpoint, context, role=Role.PRIMARY),
-        ingress(endpoint, context, canary_weight=None, revision=revision),
+        service(endpoint, context, role=Role.PRIMARY, target_port=port),
+        ingress(endpoint, context, canary_weight=None, health_path=path),
     ]
     if scaled:
         objects.append(autoscaler(endpoint, context))
@@ -45,8 +47,8 @@ def rendered(endpoint: Endpoint, region: str, revision: int) -> list[dict[str, A
     if canary is not None:
         objects += [
             deployment(endpoint, context, role=Role.CANARY, replicas=canary.replicas, revision=revision),
-            service(endpoint, context, role=Role.CANARY),
-            ingress(endpoint, context, canary_weight=canary.weight, revision=revision),
+            service(endpoint, context, role=Role.CANARY, target_port=port),
+            ingress(endpoint, context, canary_weight=canary.weight, health_path=path),
         ]
     return objects
 

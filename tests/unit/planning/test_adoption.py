@@ -7,10 +7,6 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, State
-from gco_stream_reconciler.manifests.deployment import deployment
-from gco_stream_reconciler.manifests.ingress import ingress
-from gco_stream_reconciler.manifests.names import Role
-from gco_stream_reconciler.manifests.service import service
 from gco_stream_reconciler.planning.actions import AbsorbManagers, Apply, ObjectRef
 from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, absorbed
 from tests.doubles.planned_cluster import PlannedCluster
@@ -26,6 +22,7 @@ from tests.doubles.planning_story import (
     reporting,
     settle,
 )
+from tests.doubles.predecessor import predecessors_manifests
 
 FIELDS = {"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {}}}}}
 THEIRS = {
@@ -40,15 +37,8 @@ THEIRS = {
 def predecessors_cluster(item: Endpoint) -> PlannedCluster:
     """What inference_monitor had made for an item: its own labels only, no annotations of ours."""
     cluster = PlannedCluster()
-    for manifest in (
-        deployment(item, SETTINGS.context, role=Role.PRIMARY, replicas=2, revision=0),
-        service(item, SETTINGS.context, role=Role.PRIMARY),
-        ingress(item, SETTINGS.context, canary_weight=None, revision=0),
-    ):
-        obj = copy.deepcopy(manifest)
+    for obj in predecessors_manifests(item, SETTINGS.context):
         meta = obj["metadata"]
-        for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
-            del meta["labels"][label]
         del meta["annotations"]
         meta.update(uid=f"old-{obj['kind']}", generation=1)
         meta["managedFields"] = [{**THEIRS, "apiVersion": obj["apiVersion"]}]

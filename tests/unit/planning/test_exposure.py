@@ -33,6 +33,13 @@ CASES = [
     (2, UNREADY, GOOD, True, FINE, weighted(10)),  # the weights stay until the watchdog objects
     (2, UNREADY, GOOD, True, REMOVE, NONE),  # a canary does not keep a dead primary exposed
     (2, UNREADY, GOOD, False, FINE, NONE),
+    (2, UNNAMED, GOOD, True, FINE, PRIMARY),  # a weighted forward to a missing Service breaks the whole group
+    (2, MISSING, GOOD, True, FINE, PRIMARY),
+    (2, MISSING, GOOD, True, REMOVE, NONE),
+    (2, MISSING, GOOD, True, WAIT, PRIMARY),
+    (2, UNNAMED, GOOD, False, FINE, NONE),
+    (2, MISSING, UNNAMED, True, FINE, PRIMARY),
+    (0, MISSING, GOOD, True, FINE, NONE),
     (2, GOOD, GOOD, False, WAIT, NONE),
 ]
 
@@ -70,5 +77,6 @@ def test_in_no_case_is_a_service_named_first_that_does_not_stand_with_a_ready_po
         if found.canary_weight is not None:
             assert canary is not None
             assert canary.usable
+            assert primary.stands
         if wanted == 0 or verdict is Verdict.REMOVE:
             assert found == NONE

@@ -82,6 +82,17 @@ def test_an_item_that_was_seen_in_between_starts_the_minute_afresh() -> None:
     assert watch.look({"a"}, 61) == frozenset()
 
 
+def test_an_item_that_came_back_takes_its_confirmation_away() -> None:
+    watch = OrphanWatch()
+    watch.look({"a", "b"}, 0)
+    watch.look({"a", "b"}, 60)
+    watch.item_seen("a")
+    assert (watch.is_confirmed("a"), watch.is_confirmed("b")) == (False, True)
+    assert watch.candidates == {"b"}
+    assert watch.look({"a", "b"}, 61) == {"b"}, "it takes another minute"
+    assert watch.look({"a", "b"}, 121) == {"a", "b"}
+
+
 NAMES = [f"e{number}" for number in range(200)]
 
 
@@ -127,6 +138,12 @@ def test_all_of_two_do_not_go_within_an_hour_one_after_the_other() -> None:
     second = admit("b", first.ledger, doomed=frozenset({"b"}), endpoints=1, limit=None, now=600)
     assert "all of them" in (second.refusal or "")
     assert "b" not in second.ledger
+
+
+def test_what_was_cleaned_up_long_ago_counts_for_nothing() -> None:
+    ledger = dict.fromkeys(NAMES[:3], 1000.0)
+    found = admit("x", ledger, doomed=frozenset({"x", "y"}), endpoints=2, limit=None, now=1000 + 30 * 86400)
+    assert "all of them" in (found.refusal or "")
 
 
 def test_an_hour_later_there_is_room_again() -> None:

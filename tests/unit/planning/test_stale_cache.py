@@ -1,10 +1,12 @@
 """A cache that is out of touch with the API server: nothing is destroyed on its word, and nothing is forgotten over it."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Exposure
+from gco_stream_reconciler.planning.actions import Plan
 from gco_stream_reconciler.planning.plan import plan
 from tests.doubles.planned_cluster import PlannedCluster
 from tests.doubles.planning_story import SETTINGS, done, reported, reporting, running, settle
@@ -61,3 +63,47 @@ def test_what_was_held_up_is_done_once_the_cache_is_in_touch_again() -> None:
     cluster.execute(held_up)
     settle(reporting(item, held_up.status), cluster, ready=False)
     assert "Delete Ingress" in done(cluster)
+
+
+def planned_again_with_reads(item: Endpoint, cluster: PlannedCluster, truth: PlannedCluster) -> Plan:
+    """The plan after the reads that it asks for: the cache holds `cluster`, the API server `truth`."""
+    observed = cluster.observed()
+    asked = plan(item, observed, cluster.now, SETTINGS)
+    assert asked.reads
+    assert not asked.stages
+    objects = {ref: obj for ref, obj in observed.objects.items() if ref not in asked.reads}
+    objects.update({ref: truth.objects[ref] for ref in asked.reads if ref in truth.objects})
+    fetched = replace(observed, objects=objects, fetched=frozenset(asked.reads))
+    return plan(item, fetched, cluster.now, SETTINGS)
+
+
+def test_an_ingress_is_not_made_for_a_service_that_only_the_cache_has() -> None:
+    item, cluster = running()
+    cluster.objects = {ref: obj for ref, obj in cluster.objects.items() if ref.kind != "Ingress"}
+    truth = copy.deepcopy(cluster)
+    truth.objects = {ref: obj for ref, obj in truth.objects.items() if ref.kind != "Service"}
+    decided = planned_again_with_reads(item, cluster, truth)
+    assert [str(action.ref) for action in decided.actions] == ["Service gco-inference/llama"]
+
+
+def test_an_ingress_is_not_made_for_pods_that_only_the_cache_has_ready() -> None:
+    item, cluster = running()
+    cluster.objects = {ref: obj for ref, obj in cluster.objects.items() if ref.kind != "Ingress"}
+    truth = copy.deepcopy(cluster)
+    truth.make_ready(ready=0)
+    decided = planned_again_with_reads(item, cluster, truth)
+    assert "Ingress" not in [action.ref.kind for action in decided.actions]
+
+
+def test_a_canary_gets_no_traffic_that_only_the_cache_has_ready() -> None:
+    item, cluster = running_with_canary()
+    before_the_canary = running()[1]
+    ingress = next(ref for ref in cluster.objects if ref.kind == "Ingress")
+    cluster.objects[ingress] = before_the_canary.objects[ingress]
+    truth = copy.deepcopy(cluster)
+    gone = [ref for ref in truth.objects if ref.name.endswith("-canary") and ref.kind == "Service"]
+    for ref in gone:
+        del truth.objects[ref]
+    decided = planned_again_with_reads(item, cluster, truth)
+    assert gone[0] in [action.ref for action in decided.actions]
+    assert ingress not in [action.ref for action in decided.actions]

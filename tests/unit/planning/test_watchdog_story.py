@@ -1,15 +1,19 @@
 """Rule 2 on a planned cluster: removal on time, return, and what is said of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Exposure, Problem, State
-from gco_stream_reconciler.planning.actions import Apply, Plan
+from gco_stream_reconciler.planning.actions import Apply, Delete, Plan
+from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.watchdog import ANNOTATION_WATCHDOG
 from tests.doubles.planned_cluster import PlannedCluster
 from tests.doubles.planning_story import (
+    AUTOSCALER,
+    AUTOSCALING,
     DEPLOYMENT,
     INGRESS,
     SERVICE,
@@ -87,8 +91,55 @@ def test_the_clock_survives_a_restart_since_it_stands_in_the_cluster() -> None:
     cluster.make_ready(ready=0)
     item, _ = settle(item, cluster, ready=False)
     cluster.now += 300
-    decided = plan(item, cluster.observed(), cluster.now, SETTINGS)
+    decided = plan(item, cluster.observed(fetched=True), cluster.now, SETTINGS)
     assert [type(action).__name__ for action in decided.actions] == ["Delete", "Annotate"]
+
+
+def malformed(item: Endpoint) -> Endpoint:
+    return replace(item, spec=None, problems=(Problem("spec.image", "", "is required"),))
+
+
+def as_it_is(item: Endpoint) -> Endpoint:
+    return item
+
+
+@pytest.mark.parametrize("changed", [as_it_is, malformed])
+def test_what_the_cache_says_of_the_pods_is_confirmed_by_a_read_before_the_ingress_goes(
+    changed: Callable[[Endpoint], Endpoint],
+) -> None:
+    item, cluster = running()
+    item = changed(item)
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    cluster.now += 300
+    decided = plan(item, cluster.observed(), cluster.now, SETTINGS)
+    assert (decided.reads, decided.actions) == ((DEPLOYMENT,), ())
+    cluster.make_ready()
+    read = replace(cluster.observed(), fetched=frozenset({DEPLOYMENT}))
+    decided = plan(item, read, cluster.now, SETTINGS)
+    assert INGRESS not in [action.ref for action in decided.actions], "the cache lagged"
+
+
+@pytest.mark.parametrize("changed", [as_it_is, malformed])
+def test_the_removal_waits_for_no_read_in_the_home_region(changed: Callable[[Endpoint], Endpoint]) -> None:
+    item, cluster = running()
+    item = changed(item)
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    decided = plan(item, cluster.observed(fetched=True), cluster.now + 300, SETTINGS)
+    assert INGRESS in [action.ref for action in decided.actions]
+    assert not decided.confirm_in_home
+
+
+def test_what_else_goes_with_it_is_confirmed_in_the_home_region() -> None:
+    item, cluster = running(spec_changes={"autoscaling": AUTOSCALING})
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    assert item.spec is not None
+    item = replace(item, spec=replace(item.spec, autoscaling=None))
+    decided = plan(item, cluster.observed(fetched=True), cluster.now + 300, SETTINGS)
+    assert {INGRESS, AUTOSCALER} <= {action.ref for action in decided.actions if isinstance(action, Delete)}
+    assert decided.confirm_in_home
 
 
 def test_a_change_of_the_spec_starts_it_afresh() -> None:
@@ -140,13 +191,18 @@ def test_an_endpoint_of_zero_replicas_has_no_watchdog() -> None:
     assert clock_of(cluster) is None
 
 
-def look_while_the_deployment_is_refused(item: Endpoint, cluster: PlannedCluster) -> None:
-    """One look of the controller at whose end the API server has refused the Deployment, and what came after it."""
-    observed = cluster.observed()
-    decided = plan(item, observed, cluster.now, SETTINGS)
+def decided_after_reads(item: Endpoint, observed: Observed, now: float) -> Plan:
+    """The plan once the reads that it asks for have found nothing new."""
+    decided = plan(item, observed, now, SETTINGS)
     while decided.reads:
         observed = replace(observed, fetched=observed.fetched | set(decided.reads))
-        decided = plan(item, observed, cluster.now, SETTINGS)
+        decided = plan(item, observed, now, SETTINGS)
+    return decided
+
+
+def look_while_the_deployment_is_refused(item: Endpoint, cluster: PlannedCluster) -> None:
+    """One look of the controller at whose end the API server has refused the Deployment, and what came after it."""
+    decided = decided_after_reads(item, cluster.observed(), cluster.now)
     for stage in decided.stages:
         let_in = tuple(a for a in stage if not (isinstance(a, Apply) and a.ref == DEPLOYMENT))
         cluster.execute(Plan(stages=(let_in,)))
@@ -167,10 +223,9 @@ def test_a_spec_that_the_api_server_refuses_does_not_stop_it() -> None:
 
 
 def looked_at_for_a_while(item: Endpoint, cluster: PlannedCluster) -> None:
-    """Looks that are further apart than the threshold, with every object read by name."""
+    """Looks that are further apart than the threshold, with every object read by name that there is."""
     for _ in range(4):
-        decided = plan(item, cluster.observed(fetched=True), cluster.now, SETTINGS)
-        cluster.execute(decided)
+        cluster.execute(decided_after_reads(item, cluster.observed(fetched=True), cluster.now))
         cluster.now += 301
 
 
