@@ -88,10 +88,13 @@ SEEDS ?= 100
 START ?= 0
 JOBS ?= 1
 
-.PHONY: simulate crash-points
+.PHONY: simulate simulate-day crash-points
 
 simulate: $(TEST)/.made ## Run SEEDS=100 simulated histories from START=0 on, JOBS=1 at a time (one again, aloud: SEEDS=1 START=42 ARGS=--aloud)
 	PYTHONHASHSEED=0 $(TEST)/bin/python -m tests.simulation --seeds $(SEEDS) --start $(START) --jobs $(JOBS) $(ARGS)
+
+simulate-day: $(TEST)/.made ## 24 simulated hours: what the controller holds must not grow (ARGS="--cycles 10000": endpoints that come and go)
+	PYTHONHASHSEED=0 $(TEST)/bin/python -m tests.simulation.day $(ARGS)
 
 crash-points: $(TEST)/.made ## Let the process die at every write of every story (ARGS="--story delete --at after:3")
 	PYTHONHASHSEED=0 $(TEST)/bin/python -m tests.simulation.crash_points $(ARGS)

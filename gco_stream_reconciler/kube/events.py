@@ -79,7 +79,7 @@ class EventRecorder:
         self._random = random
         self._log = log
         self._timeout = timeout_seconds
-        # Both hold the most recently used last and at most _REMEMBERED entries.
+        # Both hold the most recently used last, at most _REMEMBERED entries, and none that has lost its meaning.
         self._series: OrderedDict[_Subject, _Series] = OrderedDict()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
@@ -158,7 +158,7 @@ class EventRecorder:
             series = _Series(name="", count=0, last=now)
         series.count += 1
         series.last = now
-        _remember(self._series, subject, series)
+        _remember(self._series, subject, series, lambda oldest: now - oldest.last > SERIES_SECONDS)
         return series
 
     def _allowed(self, regarding: Mapping[str, str]) -> bool:
@@ -167,7 +167,8 @@ class EventRecorder:
         bucket = self._buckets.pop(uid, None) or _Bucket(tokens=BURST, at=now)
         bucket.tokens = min(BURST, bucket.tokens + (now - bucket.at) / REFILL_SECONDS)
         bucket.at = now
-        _remember(self._buckets, uid, bucket)
+        # Full again by then, as one that was never used.
+        _remember(self._buckets, uid, bucket, lambda oldest: now - oldest.at > BURST * REFILL_SECONDS)
         if bucket.tokens < 1:
             return False
         bucket.tokens -= 1
@@ -177,9 +178,9 @@ class EventRecorder:
         return self._wall_clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _remember(entries: OrderedDict[K, V], key: K, value: V) -> None:
+def _remember(entries: OrderedDict[K, V], key: K, value: V, is_over: Callable[[V], bool]) -> None:
     entries[key] = value
-    while len(entries) > _REMEMBERED:
+    while len(entries) > _REMEMBERED or is_over(next(iter(entries.values()))):
         entries.popitem(last=False)
 
 

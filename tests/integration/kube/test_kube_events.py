@@ -104,6 +104,16 @@ async def test_after_a_long_pause_a_new_event_begins() -> None:
     assert [asked.method for asked in server.asked] == ["POST", "POST"]
 
 
+async def test_nothing_is_remembered_of_objects_that_nothing_is_said_about_any_more() -> None:
+    async with recorder_against(says(EVENT, 201)) as (recorder, _, clock):
+        for number in range(5):
+            await removed(recorder, regarding=regarding(uid=f"u{number}"))
+        clock.now += 24 * 3600
+        await removed(recorder, regarding=regarding(uid="last"))
+        assert {subject.uid for subject in recorder._series} == {"last"}
+        assert set(recorder._buckets) == {"last"}
+
+
 async def test_an_event_that_has_expired_is_made_again() -> None:
     async with recorder_against(says(EVENT), GONE, says(EVENT)) as (recorder, server, _):
         for _ in range(3):
