@@ -5,7 +5,7 @@ import json
 import marshal
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from gco_stream_reconciler.sandbox.kubernetes import watches
 from gco_stream_reconciler.sandbox.kubernetes.calls import Call
 from gco_stream_reconciler.sandbox.kubernetes.handlers import answer
 from gco_stream_reconciler.sandbox.kubernetes.history import Event
+from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME
 from gco_stream_reconciler.sandbox.kubernetes.lists import selected
 from gco_stream_reconciler.sandbox.kubernetes.statuses import RefusedError
 from tests.simulation.calls import Calls
@@ -80,6 +81,16 @@ class ApiServer:
         for waiters in self._waiting.values():
             for waiting in waiters:
                 waiting.set()
+
+    def forget_past(self, events_kept_seconds: float) -> None:
+        """What a server that runs for days has no more: old versions and old Events; and what only this one remembers."""
+        self.forget_history()
+        self.calls = Calls()
+        oldest = datetime.fromisoformat(self.store.stamp()) - timedelta(seconds=events_kept_seconds)
+        for (kind, namespace, name), obj in list(self.store.objects.items()):
+            if kind == "Event" and datetime.fromisoformat(obj["metadata"]["creationTimestamp"]) <= oldest:
+                self.store.delete(BY_NAME[kind], namespace, name)
+        self.store.forget(*BY_NAME)
 
     def hold_watches(self, link: Link) -> None:
         """A process's watches are told nothing from now on."""

@@ -142,7 +142,7 @@ def _exposure_differs(
     if wished.canary and canary_ready:
         if weights_of(ingress) != {name: 100 - wished.weight, f"{name}-canary": wished.weight}:
             yield f"has weights {weights_of(ingress)}"
-    elif not wished.canary and services_of(ingress) != {name}:
+    elif services_of(ingress) != {name}:
         yield f"sends requests to {services_of(ingress)}"
 
 

@@ -88,7 +88,7 @@ class Invariants:
             self._wanted(key, what)
         elif goes and not began:
             self.deleted[key] += 1
-            self._justified(key, what)
+            self._justified(key, event.obj, what)
         if kind == "Ingress" and not goes:
             self._first_references(event, what)
         if kind in ("Deployment", "Service") and self._ends(event, goes=goes, began=began):
@@ -110,9 +110,11 @@ class Invariants:
         kind, _, name = key
         if kind == "Ingress":
             return name.removeprefix("inference-")
-        obj = self._objects.get(key)
+        return self._owner(key, self._objects.get(key))
+
+    def _owner(self, key: Key, obj: Object | None) -> str:
         labels = {} if obj is None else obj["metadata"].get("labels") or {}
-        return str(labels.get("gco.io/endpoint") or name)
+        return str(labels.get("gco.io/endpoint") or key[2])
 
     def _items(self, name: str, within: float) -> list[Object | None]:
         """What the table has said of an item in the last seconds."""
@@ -127,8 +129,9 @@ class Invariants:
         if not any(wants(wish(item), name, key) for item in self._items(name, DECIDED_WITHIN)):
             self._found(f"{what}, which nobody asked for")
 
-    def _justified(self, key: Key, what: str) -> None:
-        name = self._endpoint(key)
+    def _justified(self, key: Key, obj: Object, what: str) -> None:
+        # The object is gone from the cluster, so its labels are those of the event.
+        name = self._endpoint(key) if key[0] == "Ingress" else self._owner(key, obj)
         names = {name, name.removesuffix("-canary")} if key[0] != "Ingress" else {name}
         for each in sorted(names):
             items = self._items(each, DECIDED_WITHIN)
@@ -235,7 +238,8 @@ class Invariants:
             self._found(f"{what}: changed {sorted(changed)}")
         name = new["endpoint_name"]["S"]
         said, says = _state(old), _state(new)
-        runs_nothing = wish(new).replicas == 0
+        # The report may be of a spec that somebody has replaced since it was read; it names that spec.
+        runs_nothing = any(wish(item).replicas == 0 for item in self._items(name, DECIDED_WITHIN))
         ready = self._may_be_seen_ready(("Deployment", NAMESPACE, name))
         if says == "running" != said and not runs_nothing and not ready:
             self._found(f"{what}: running, without a ready Pod that stays")

@@ -1,18 +1,14 @@
 """A story told on purpose: commands, and waiting until what they ask for has come about."""
 
 import asyncio
-import copy
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.manifests.context import ManifestContext
-from gco_stream_reconciler.manifests.deployment import deployment
-from gco_stream_reconciler.manifests.ingress import ingress
-from gco_stream_reconciler.manifests.names import Role
-from gco_stream_reconciler.manifests.service import service
 from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME
+from tests.doubles.predecessor import predecessors_manifests
 from tests.simulation.end_state import unsettled
 from tests.simulation.invariants import WORKLOADS, Invariants, Key
 from tests.simulation.loop import VirtualLoop
@@ -60,20 +56,11 @@ class Play:
         """What inference_monitor had made for an item: its own labels, and other field managers."""
         item = decode_endpoint(self.world.table.items[name])
         context = ManifestContext(REGION, TABLE_ID, self.world.settings.lifecycle)
-        for manifest in (
-            deployment(item, context, role=Role.PRIMARY, replicas=2, revision=0),
-            service(item, context, role=Role.PRIMARY),
-            ingress(item, context, canary_weight=None, revision=0),
-        ):
-            obj = copy.deepcopy(manifest)
-            for label in ("app.kubernetes.io/managed-by", "gco.io/endpoint", "gco.io/role"):
-                del obj["metadata"]["labels"][label]
-            obj["metadata"].pop("annotations")
+        for obj in predecessors_manifests(item, context):
+            annotations = obj["metadata"].pop("annotations")
             if obj["kind"] == "Ingress":
                 obj["metadata"]["annotations"] = {
-                    key: text
-                    for key, text in manifest["metadata"]["annotations"].items()
-                    if key.startswith("alb.")
+                    key: text for key, text in annotations.items() if key.startswith("alb.")
                 }
             kind = BY_NAME[obj["kind"]]
             self.world.server.store.create(kind, NAMESPACE, obj, manager="OpenAPI-Generator")

@@ -2,7 +2,7 @@
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -93,6 +93,19 @@ class Stream:
         for shard in [each for each in shards.values() if each.sealed and not each.records]:
             if any(other.parent_id == shard.shard_id for other in shards.values()):
                 del shards[shard.shard_id]
+
+    def roll_all(self) -> list[str]:
+        """Every open shard is followed by one child, as after four hours; returns those that are sealed now."""
+        leaves = self._leaves()
+        for leaf in leaves:
+            leaf.sealed = True
+            self._open(leaf.shard_id, self._random.choice((0.0, 0.0, 4.0)))
+        return [leaf.shard_id for leaf in leaves]
+
+    def forget(self, shard_ids: Iterable[str]) -> None:
+        """Shards vanish with their records, as a day after they were sealed."""
+        for shard_id in shard_ids:
+            self._streams[self.arn].pop(shard_id, None)
 
     def expire_iterators(self) -> None:
         """Every iterator given out so far is too old."""
