@@ -1,11 +1,9 @@
 """Taking a dead canary's share off the Ingress of a refused endpoint (rules 9 and 14). No spec is needed.
 
-What is applied is the Ingress as it stands, with the primary's Service in the place of the weighted forward. The mark
-of what was applied last is left out, so the next spec that is accepted is applied whatever it says.
+What is applied is the Ingress as it stands, with the primary's Service in the place of the weighted forward.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gco_stream_reconciler.manifests import names
@@ -13,41 +11,16 @@ from gco_stream_reconciler.manifests.ingress import ANNOTATION_WEIGHTS, WEIGHTED
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import SERVICE_PORT
 from gco_stream_reconciler.planning import canary as canaries
-from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Notice, ObjectRef
-from gco_stream_reconciler.planning.desired import ANNOTATION_APPLIED
-from gco_stream_reconciler.planning.observed import KubeObject, metadata, ready_replicas, uid
-from gco_stream_reconciler.planning.ownership import Owner
+from gco_stream_reconciler.planning.actions import Apply, Notice
+from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas
 from gco_stream_reconciler.planning.situation import Situation
+from gco_stream_reconciler.planning.standing_ingress import absorbing, as_it_stands
+from gco_stream_reconciler.planning.upkeep import NOTHING, Upkeep
 
 _REASONS = ("wanted state changed", "the canary has no ready Pod and the item is refused")
-_LABELS = frozenset(
-    {
-        names.LABEL_APP,
-        names.LABEL_PROJECT,
-        names.LABEL_TYPE,
-        names.LABEL_MANAGED_BY,
-        names.LABEL_ENDPOINT,
-        names.LABEL_ROLE,
-    }
-)
-# What an Ingress of ours is annotated with; an annotation of somebody else's under these prefixes keeps its owner.
-_PREFIXES = ("alb.ingress.kubernetes.io/", "gco.io/")
-_SPEC = ("ingressClassName", "rules")
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """reads: what must be read by name before the traffic is taken away; then there is nothing else."""
-
-    stages: tuple[tuple[Action, ...], ...] = ()
-    reads: tuple[ObjectRef, ...] = ()
-    notices: tuple[Notice, ...] = ()
-
-
-NOTHING = Narrowing()
-
-
-def plan_narrowing(situation: Situation) -> Narrowing:
+def plan_narrowing(situation: Situation) -> Upkeep:
     """Give all requests to the primary where the canary that has a share of them cannot serve it.
 
     Also where the primary's Service is missing, which a refused item does not make again: a weighted forward that names a
@@ -61,13 +34,12 @@ def plan_narrowing(situation: Situation) -> Narrowing:
     asked = (ref, situation.ref("Service"), *canaries.refs(situation))
     unread = tuple(each for each in asked if each not in situation.observed.fetched)
     if unread:
-        return Narrowing(reads=unread)
-    takes_over = situation.owner(ingress) is Owner.PREDECESSOR
-    absorbing: tuple[Action, ...] = (AbsorbManagers(ref, uid(ingress)),) if takes_over else ()
+        return Upkeep(reads=unread)
     apply = Apply(ref, _narrowed(ingress, situation.endpoint.name), _REASONS)
     text = f"the canary takes 0 % of the requests (before: {weight} %): it has no ready Pod"
     notice = Notice(ref, "CanaryWeightChanged", text, warning=True)
-    return Narrowing(tuple(stage for stage in (absorbing, (apply,)) if stage), notices=(notice,))
+    stages = (absorbing(situation, ref, ingress), (apply,))
+    return Upkeep(tuple(stage for stage in stages if stage), notices=(notice,))
 
 
 def _both_serve(situation: Situation) -> bool:
@@ -79,27 +51,11 @@ def _both_serve(situation: Situation) -> bool:
 
 
 def _narrowed(live: KubeObject, name: str) -> Mapping[str, Any]:
-    """The manifest; with the UID it cannot make an Ingress that has gone meanwhile."""
-    meta, spec = metadata(live), live["spec"]
-    labels = {key: text for key, text in (meta.get("labels") or {}).items() if key in _LABELS}
-    annotations = {
-        key: text
-        for key, text in (meta.get("annotations") or {}).items()
-        if key.startswith(_PREFIXES) and key not in (ANNOTATION_WEIGHTS, ANNOTATION_APPLIED)
-    }
-    kept = {key: spec[key] for key in _SPEC if key in spec}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {
-            "name": meta["name"],
-            "namespace": meta["namespace"],
-            "uid": uid(live),
-            "labels": labels,
-            "annotations": annotations,
-        },
-        "spec": {**kept, "rules": [_rule(rule, name) for rule in spec.get("rules") or ()]},
-    }
+    manifest = as_it_stands(live)
+    meta, spec = manifest["metadata"], manifest["spec"]
+    meta["labels"].pop(names.LABEL_CANARY, None)
+    meta["annotations"].pop(ANNOTATION_WEIGHTS, None)
+    return {**manifest, "spec": {**spec, "rules": [_rule(rule, name) for rule in spec.get("rules") or ()]}}
 
 
 def _rule(rule: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Endpoints of which nothing may be made (rules 9, 12, 14): the reason is said, and what runs stays as it is.
 
 The watchdog goes on, and so does the care for the canary's share: a broken item must keep neither a dead endpoint nor a
-dead canary on the load balancer.
+dead canary on the load balancer. And where a rollout goes on, what leads to its Pods follows them.
 """
 
 from dataclasses import replace
@@ -10,8 +10,10 @@ from gco_stream_reconciler.endpoints.model import Exposure
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import notices, report, watching
 from gco_stream_reconciler.planning.actions import Action, Plan
-from gco_stream_reconciler.planning.narrowing import NOTHING, plan_narrowing
+from gco_stream_reconciler.planning.catching_up import plan_catching_up
+from gco_stream_reconciler.planning.narrowing import plan_narrowing
 from gco_stream_reconciler.planning.situation import Situation, deletions
+from gco_stream_reconciler.planning.upkeep import NOTHING, Upkeep
 from gco_stream_reconciler.planning.watchdog import Verdict, Watch
 
 _KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler")
@@ -85,16 +87,22 @@ def plan_refusal(situation: Situation, reason: str) -> Plan:
     if unconfirmed:
         return Plan(reads=unconfirmed)
     removes = _removal(situation, watch)
-    narrowing = NOTHING if removes else plan_narrowing(situation)
-    if narrowing.reads:
-        return Plan(reads=narrowing.reads)
-    stages = (removes, watching.to_write(situation, watch.clock), *narrowing.stages)
+    upkeep = NOTHING if removes else _upkeep(situation)
+    if upkeep.reads:
+        return Plan(reads=upkeep.reads)
+    stages = (removes, watching.to_write(situation, watch.clock), *upkeep.stages)
     return Plan(
         stages=tuple(stage for stage in stages if stage),
         status=report.refusal(situation, reason, exposure=_exposure(situation, watch, removes)),
         requeue_after=watch.due,
-        notices=(*notices.of_refusal(situation, reason, watch, removes), *narrowing.notices),
+        notices=(*notices.of_refusal(situation, reason, watch, removes), *upkeep.notices),
     )
+
+
+def _upkeep(situation: Situation) -> Upkeep:
+    """One thing at a time: each writes the Ingress as it stands now, so the second would undo the first."""
+    narrowing = plan_narrowing(situation)
+    return narrowing if narrowing.reads or narrowing.stages else plan_catching_up(situation)
 
 
 def _removal(situation: Situation, watch: Watch) -> tuple[Action, ...]:

@@ -1,6 +1,7 @@
 """The lifecycle rules with the real controller against the sandbox: what traffic reaches, and what people are told."""
 
 import asyncio
+import copy
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -132,6 +133,37 @@ async def test_old_pods_are_reached_on_their_port_and_health_path_until_new_ones
         await until("followed", lambda: reached(cluster), lambda found: found == whole)
         status = await reported(writer, "llama", "running")
         assert status.message is None
+    assert_group_never_failed(cluster)
+
+
+def push_image(cluster: KubernetesServer, image: str) -> None:
+    """Somebody changes the Deployment's image by hand."""
+    live = copy.deepcopy(cluster.store.objects["Deployment", NAMESPACE, "llama"])
+    live["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    cluster.store.replace(BY_NAME["Deployment"], NAMESPACE, "llama", live, manager="kubectl-edit")
+
+
+async def test_of_a_rollout_that_ends_while_the_item_is_refused_the_new_pods_are_reached(
+    writer: Writer, cluster: KubernetesServer, kubeconfig: str
+) -> None:
+    change = {"port": 9000, "health_check_path": "/v2/ok"}
+    writer.create_table()
+    async with controller(writer, kubeconfig, **QUICK):
+        writer.deploy("llama", SPEC, [REGION])
+        await until("exposed", lambda: served(cluster), lambda found: found == {"llama": 100})
+        await reported(writer, "llama", "running")
+        writer.set_spec("llama", {**SPEC, **change, "image": "vllm/vllm-openai:broken"})
+        await until("rolling out", lambda: reached(cluster), lambda found: found.new == 1)
+        writer.set_spec("llama", {**SPEC, **change, "replicas": "two"})
+        await reported(writer, "llama", "error")
+        assert reached(cluster)[:2] == (8000, 2), "what runs stays as it is"
+        push_image(cluster, "vllm/vllm-openai:v2")
+        whole = Reached(port=9000, healthy=2, new=2)
+        await until("followed", lambda: reached(cluster), lambda found: found == whole)
+        await reported(writer, "llama", "error")
+        writer.set_spec("llama", {**SPEC, **change, "image": "vllm/vllm-openai:v2"})
+        await reported(writer, "llama", "running")
+        assert reached(cluster) == whole
     assert_group_never_failed(cluster)
 
 
