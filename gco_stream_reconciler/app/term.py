@@ -18,6 +18,7 @@ from gco_stream_reconciler.controller.reconciler import Orphans, Reconciler
 from gco_stream_reconciler.controller.resync import Resync
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.controller.table_identity import TableIdentity
+from gco_stream_reconciler.controller.trouble import LastingTrouble
 from gco_stream_reconciler.controller.workers import Worker
 from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.planning.orphans import OrphanWatch
@@ -64,6 +65,13 @@ class Term:
         )
         self.inventory = Inventory(settings.place.region)
         self._recent = RecentReads(clock)
+        self._trouble = LastingTrouble(
+            failures=self.queue,
+            recent=self._recent,
+            reporter=self.reporter,
+            region=settings.place.region,
+            clock=clock,
+        )
         orphans = OrphanWatch()
         identity = TableIdentity(parts.table, plan_settings.table_id, log=parts.log)
         self._announcer = EventAnnouncer(parts.events, log=parts.log, is_busy=self._is_busy)
@@ -247,6 +255,7 @@ class Term:
             clock=self._parts.clock,
             log=self._parts.log,
             journal=self._parts.journal,
+            trouble=self._trouble,
         ).run()
 
     async def _drain(

@@ -118,7 +118,10 @@ def _queue_words(name: str, queue: QueueView) -> str:
     if "delayed" in place:
         words.append(f"looked at in {duration(place['delayed'].due_in_seconds)}")
     if "failing" in place:
-        words.append(f"failed {place['failing'].failures} times since its last success")
+        entry = place["failing"]
+        words.append(
+            f"failed {entry.failures} times in {duration(entry.failing_for_seconds)} since its last success"
+        )
     return ", ".join(words) or "not queued"
 
 

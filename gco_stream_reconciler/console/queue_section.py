@@ -71,6 +71,7 @@ def failing_part(queue: QueueView) -> Html:
         row(
             endpoint_link(each.key),
             f"{each.failures:,}",
+            duration(each.failing_for_seconds),
             "new input" if each.terminal else "time",
             f"in {duration(due[each.key])}" if each.key in due else NOTHING,
             element("td", shortened(each.error), class_="error"),
@@ -82,7 +83,7 @@ def failing_part(queue: QueueView) -> Html:
         "Failing",
         table(
             "Endpoints whose last reconcile failed",
-            ("Endpoint", "Failures", "Waits for", "Next try", "Last error"),
+            ("Endpoint", "Failures", "For", "Waits for", "Next try", "Last error"),
             rows,
             empty="",
         ),

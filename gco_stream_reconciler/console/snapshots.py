@@ -21,6 +21,10 @@ class KeyFailure(Protocol):
     def terminal(self) -> bool:
         """Whether only new input can end it."""
 
+    @property
+    def since(self) -> float:
+        """When the first of them came, by the queue's clock."""
+
 
 class QueueSnapshot(Protocol):
     """The work queue at one moment; ages and delays are seconds."""
@@ -41,6 +45,10 @@ class QueueSnapshot(Protocol):
     def failures(self) -> Mapping[str, KeyFailure]:
         """Key → its failures."""
 
+    @property
+    def at(self) -> float:
+        """The moment, by the queue's clock."""
+
 
 def queue_view(snapshot: QueueSnapshot) -> QueueView:
     """The snapshot as a view, in its order."""
@@ -49,7 +57,7 @@ def queue_view(snapshot: QueueSnapshot) -> QueueView:
         in_process=tuple(KeyInProcess(key, age) for key, age in snapshot.processing.items()),
         delayed=tuple(DelayedKey(key, lane, due) for key, (lane, due) in snapshot.delayed.items()),
         failing=tuple(
-            FailingKey(key, failure.count, failure.error, failure.terminal)
+            FailingKey(key, failure.count, failure.error, failure.terminal, snapshot.at - failure.since)
             for key, failure in snapshot.failures.items()
         ),
     )

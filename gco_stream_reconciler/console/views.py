@@ -69,6 +69,8 @@ class FailingKey:
     failures: int
     error: str
     terminal: bool
+    failing_for_seconds: float
+    """Since the first of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ class RecentReads:
         found = self._reads.get(name)
         return found if found is not None and self._clock() - found[1] < FRESH_SECONDS else None
 
+    def latest(self, name: str) -> tuple[Endpoint, float] | None:
+        """The last read, however old, and when it began; None if the item may have changed since."""
+        return self._reads.get(name)
+
     def put(self, endpoint: Endpoint, read_at: float) -> None:
         """An item was read; `read_at` is when that began. A change since then may not be in it, so it is left out."""
         if self._dropped.get(endpoint.name, read_at - 1) >= read_at:

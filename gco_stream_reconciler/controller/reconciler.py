@@ -122,6 +122,8 @@ class Reconciler:
         if self._says_new(endpoint, decided, noticed) or decided.stages:
             self._announce(key, observed, decided)
         if failed_beside is not None:
+            # The plan's own status has been reported, and would be with each try: nothing else is said of this read.
+            self._recent.drop(key)
             if decided.requeue_after is not None:
                 self._look_again_after(key, decided.requeue_after)
             raise failed_beside

@@ -6,6 +6,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.ports import ControllerObserver, Journal, NullJournal, Queue
 from gco_stream_reconciler.controller.reconciler import Reconciler
+from gco_stream_reconciler.controller.trouble import NoTrouble, Trouble
 from gco_stream_reconciler.errors import ReconcilerError, RetryableError, TableReplacedError
 
 
@@ -21,6 +22,7 @@ class Worker:
         clock: Callable[[], float],
         log: FilteringBoundLogger,
         journal: Journal | None = None,
+        trouble: Trouble | None = None,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
@@ -28,6 +30,7 @@ class Worker:
         self._clock = clock
         self._log = log
         self._journal: Journal = journal or NullJournal()
+        self._trouble: Trouble = trouble or NoTrouble()
 
     async def run(self) -> None:
         """Work until the queue is shut down (its `get` then raises) or the task is cancelled. Raises TableReplacedError."""
@@ -55,6 +58,7 @@ class Worker:
             self._journal.failed(key, said)
         else:
             self._queue.forget(key)
+            self._trouble.over(key)
             if look_again_after is not None:
                 self._queue.add_after(key, look_again_after)
             self._observer.reconciled("success", self._clock() - began)
@@ -70,6 +74,7 @@ class Worker:
         self._observer.reconciled("retry" if retryable else "terminal", self._clock() - began)
         self._observer.retried(type(error).__name__)
         self._journal.failed(key, str(error))
+        self._trouble.failed(key, error, began)
         self._log.warning(
             "reconcile_failed",
             endpoint=key,

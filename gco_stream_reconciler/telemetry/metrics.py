@@ -40,6 +40,9 @@ class QueueView(Protocol):
     def longest_running_seconds(self, now: float) -> float:
         """Time spent on the longest running key."""
 
+    def longest_failing_seconds(self, now: float) -> float:
+        """Age of the oldest row of failures without a success."""
+
     def depth_by_lane(self) -> Mapping[Any, int]:
         """Waiting keys of each lane."""
 
@@ -142,6 +145,8 @@ class Metrics(ControllerMetrics):
                          name, of_each(lambda queue: queue.longest_running_seconds(now()))),
             ScrapedGauge("workqueue_oldest_waiting_seconds", "Age of the oldest waiting key", name,
                          of_each(lambda queue: queue.oldest_age(now()))),
+            ScrapedGauge("workqueue_longest_failing_seconds", "Age of the oldest row of failures of one key without a "
+                         "success; 0 while none fails", name, of_each(lambda queue: queue.longest_failing_seconds(now()))),
             ScrapedGauge("workqueue_lane_depth", "Waiting keys by lane", ("name", "lane"), self._lanes),
         )  # fmt: skip
 

@@ -55,11 +55,15 @@ class NullQueueObserver:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A key's failures since its last success: how many, the last one's message, and whether it was terminal."""
+    """A key's failures since its last success: how many, the last one's message, and whether it was terminal.
+
+    `since` is when the first of them came, by the queue's clock.
+    """
 
     count: int
     error: str
     terminal: bool
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Snapshot:
     delayed: dict[str, tuple[str, float]]
     """Key → lane, seconds until due."""
     failures: dict[str, Failure]
+    at: float
+    """The moment, by the queue's clock."""
 
 
 class WorkQueue:
@@ -146,7 +152,9 @@ class WorkQueue:
         delay = self._backoff.slowest(key) if terminal else self._backoff.failed(key)
         if retry_after_seconds is not None:
             delay = max(delay, min(retry_after_seconds, _MAXIMUM_RETRY_AFTER_SECONDS))
-        self._failures[key] = Failure(self._backoff.failures(key), error[:_ERROR_LENGTH], terminal)
+        before = self._failures.get(key)
+        since = self._clock() if before is None else before.since
+        self._failures[key] = Failure(self._backoff.failures(key), error[:_ERROR_LENGTH], terminal, since)
         self._observer.retried()
         self.add_after(key, delay)
         return delay
@@ -159,6 +167,11 @@ class WorkQueue:
     def retries(self, key: str) -> int:
         """Failures of a key since its last success."""
         return self._backoff.failures(key)
+
+    def failing_seconds(self, key: str) -> float:
+        """How long ago the first of a key's failures since its last success came; 0 if there is none."""
+        failure = self._failures.get(key)
+        return 0.0 if failure is None else self._clock() - failure.since
 
     # --- Workers ----------------------------------------------------------------------------------------------
 
@@ -292,6 +305,10 @@ class WorkQueue:
         """Time spent so far on the key that has been in process longest."""
         return max((now - started for started in self._state.processing().values()), default=0.0)
 
+    def longest_failing_seconds(self, now: float) -> float:
+        """Age of the oldest row of failures without a success; 0 if no key fails."""
+        return max((now - failure.since for failure in self._failures.values()), default=0.0)
+
     def snapshot(self) -> Snapshot:
         """Everything, in order, for a debug page."""
         now = self._clock()
@@ -303,6 +320,7 @@ class WorkQueue:
                 for key, (due, lane) in sorted(self._state.delayed().items(), key=lambda each: each[1])
             },
             failures=dict(self._failures),
+            at=now,
         )
 
     def validate(self) -> None:

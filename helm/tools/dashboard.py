@@ -74,6 +74,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         Panel("Age of the oldest key", "How long the longest waiting key has waited.", "s",
               _gauge("workqueue_oldest_waiting_seconds", "name")),
         Panel("Retries", "Keys that failed and come again.", "ops", _rate("workqueue_retries_total", "name")),
+        Panel("Longest failing key", "Since the first failure in a row; 0 while none fails.", "s",
+              _gauge("workqueue_longest_failing_seconds", "name")),
         Panel("Wait", "Time in the queue.", "s", _quantiles("workqueue_queue_duration_seconds")),
         Panel("Work", "Time in a worker.", "s", _quantiles("workqueue_work_duration_seconds")),
         Panel("Longest running key", "A worker that does not come back shows here.", "s",

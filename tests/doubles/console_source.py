@@ -141,7 +141,15 @@ def busy_queue() -> QueueView:
         ),
         in_process=(KeyInProcess("vllm-model-013", 0.31), KeyInProcess("vllm-model-014", 0.08)),
         delayed=(DelayedKey("vllm-model-012", "TIMER", 12.0), DelayedKey("mixtral-8x7b", "TIMER", 214.0)),
-        failing=(FailingKey("mixtral-8x7b", 6, FAILURE.format(name="mixtral-8x7b"), terminal=True),),
+        failing=(
+            FailingKey(
+                "mixtral-8x7b",
+                6,
+                FAILURE.format(name="mixtral-8x7b"),
+                terminal=True,
+                failing_for_seconds=1260.0,
+            ),
+        ),
     )
 
 

@@ -25,7 +25,7 @@ class Case(NamedTuple):
     series: list[Series]
 
 
-def series(name: str, values: str, *, pod: str = "a", **labels: str) -> Series:
+def series(name: str, values: str, /, *, pod: str = "a", **labels: str) -> Series:
     own = {"namespace": NAMESPACE, "job": f"{RELEASE}-gco-stream-reconciler", "pod": pod, **labels}
     text = ",".join(f'{label}="{value}"' for label, value in own.items())
     return {"series": f"{name}{{{text}}}", "values": values}
@@ -39,8 +39,7 @@ def stalls(late: str) -> list[Series]:
 
 LEADER = [series("gco_leader", "1x240"), series("gco_leader", "0x240", pod="b")]
 POLLS = series("gco_stream_polls_total", "0+60x240")
-STATUS = "gco_status_writes_total"
-ONE_FAILS_EACH_FIVE_MINUTES = " ".join(f"{count}x19" for count in range(12))
+FAILING = "workqueue_longest_failing_seconds"
 CASES = [
     Case("nothing is scraped", "GcoReconcilerAbsent", True, "10m", []),
     Case("a follower is scraped", "GcoReconcilerAbsent", False, "10m", [LEADER[1]]),
@@ -62,10 +61,17 @@ CASES = [
     Case("it has been for ten minutes", "GcoEndpointsInError", False, "10m",
          [series("gco_endpoints", "1x240", state="error", exposure="none")]),
     Case("none is in error", "GcoEndpointsInError", False, "20m", [series("gco_endpoints", "9x240", state="running")]),
-    Case("one status of many fails, five minutes apart", "GcoStatusNotWritten", True, "59m",
-         [series(STATUS, ONE_FAILS_EACH_FIVE_MINUTES, result="retry"), series(STATUS, "0+1x240", result="success")]),
-    Case("five fail once", "GcoStatusNotWritten", False, "35m",
-         [series(STATUS, "0x20 5x220", result="retry"), series(STATUS, "0+1x240", result="success")]),
+    Case("one endpoint fails on and on", "GcoEndpointFailing", True, "16m", [series(FAILING, "0+15x240", name="endpoints")]),
+    Case("it has failed for ten minutes", "GcoEndpointFailing", False, "10m",
+         [series(FAILING, "0+15x240", name="endpoints")]),
+    Case("each recovers after ten minutes", "GcoEndpointFailing", False, "25m",
+         [series(FAILING, "0+15x40 0+15x40 0+15x40", name="endpoints")]),
+    Case("only a status fails", "GcoEndpointFailing", False, "59m",
+         [series(FAILING, "0x240", name="endpoints"), series(FAILING, "0+15x240", name="status")]),
+    Case("one status of many fails", "GcoStatusNotWritten", True, "31m", [series(FAILING, "0+15x240", name="status")]),
+    Case("it has failed for 20 minutes", "GcoStatusNotWritten", False, "20m", [series(FAILING, "0+15x240", name="status")]),
+    Case("only an endpoint fails", "GcoStatusNotWritten", False, "59m",
+         [series(FAILING, "0+15x240", name="endpoints"), series(FAILING, "0x240", name="status")]),
     Case("the loop stands still each minute, with pauses", "GcoEventLoopLate", True, "15m", stalls("0+29.75x240")),
     Case("it stood still twice", "GcoEventLoopLate", False, "9m", stalls("0 30 60 89 119 149 179 208+30x230")),
     Case("it is never late", "GcoEventLoopLate", False, "15m", stalls("0+30x240")),

@@ -36,6 +36,9 @@ class EmptyQueue:
     def longest_running_seconds(self, now: float) -> float:
         return 0.0
 
+    def longest_failing_seconds(self, now: float) -> float:
+        return 0.0
+
     def depth_by_lane(self) -> dict[str, int]:
         return {"live": 0}
 

@@ -136,6 +136,7 @@ async def test_a_reconcile_that_fails_is_shown_with_its_error_and_the_next_try(
     assert key["key"] == "llama"
     assert key["terminal"] is True
     assert key["next_try_in_seconds"] > 0
+    assert key["failing_for_seconds"] >= 0
     found = await page.document("/debug/endpoints/llama")
     assert "no quota left" in found["errors"][0]["error"]
     refused = [each for each in found["actions"] if each["result"] == "failed"]

@@ -12,6 +12,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from gco_stream_reconciler.app.application import Application
+from gco_stream_reconciler.controller.trouble import KEEPS_FAILING
+from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.sandbox.kubernetes.faults import Fault
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
@@ -43,10 +45,10 @@ async def api_line(cluster: KubernetesServer) -> AsyncIterator[Line]:
 
 
 @asynccontextmanager
-async def standing(writer: Writer, kubeconfig: Path) -> AsyncIterator[Application]:
+async def standing(writer: Writer, kubeconfig: Path, **flags: Any) -> AsyncIterator[Application]:
     """A controller with one endpoint that runs. It is the same one in the end."""
     await asyncio.to_thread(writer.create_table)
-    async with running.controller(writer, str(kubeconfig)) as application:
+    async with running.controller(writer, str(kubeconfig), **flags) as application:
         await asyncio.to_thread(writer.deploy, "llama", SPEC, [REGION])
         await reported(writer, "llama", "running")
         yield application
@@ -219,3 +221,27 @@ async def test_writes_that_are_refused_for_a_while_come_to_pass(
         assert 0 < overloaded.hits <= _BURST + _CALLS_A_SECOND * seconds
         cluster.faults.remove(overloaded)
         await caught_up(cluster, writer)
+
+
+async def test_what_keeps_failing_at_one_endpoint_stands_in_its_status_until_it_passes(
+    cluster: KubernetesServer, kubeconfig: str, aws: AwsGround, writer: Writer
+) -> None:
+    async def status() -> RegionStatus:
+        return await reported(writer, "llama", "running")
+
+    async with standing(writer, Path(kubeconfig), backoff_initial_seconds=0.1, backoff_maximum_seconds=0.2):
+        broken = Fault(verb="patch", name="llama", status=500, message="failed calling webhook", times=None)
+        cluster.faults.add(broken)
+        await change(writer)
+        said = await until("it is said", status, lambda found: found.message is not None)
+        assert (said.message or "").startswith(KEEPS_FAILING)
+        assert "answered 500: failed calling webhook" in (said.message or "")
+        assert (said.replicas_ready, said.replicas_desired) == (2, 2)
+        assert (await reported(writer, "qwen", "running")).message is None
+        tried = broken.hits
+        await until("it is tried on", lambda: broken.hits, lambda hits: hits > tried + 8)
+        assert await status() == said
+        cluster.faults.remove(broken)
+        await until(
+            "it has passed", status, lambda found: found.message is None and found.replicas_ready == 5
+        )

@@ -35,11 +35,13 @@ async def test_a_work_queues_own_snapshot_becomes_a_view() -> None:
     queue.add_after("later", 30)
     time[0] = 4.0
     queue.retry("fails", error="no", retry_after_seconds=40)
+    time[0] = 6.0
+    queue.retry("fails", error="still no", retry_after_seconds=40)
     assert queue_view(queue.snapshot()) == QueueView(
-        waiting=(WaitingKey("waits", "RESYNC", 4.0),),
-        in_process=(KeyInProcess("busy", 4.0),),
-        delayed=(DelayedKey("later", "TIMER", 26.0), DelayedKey("fails", "TIMER", 40.0)),
-        failing=(FailingKey("fails", 1, "no", terminal=False),),
+        waiting=(WaitingKey("waits", "RESYNC", 6.0),),
+        in_process=(KeyInProcess("busy", 6.0),),
+        delayed=(DelayedKey("later", "TIMER", 24.0), DelayedKey("fails", "TIMER", 38.0)),
+        failing=(FailingKey("fails", 2, "still no", terminal=False, failing_for_seconds=2.0),),
     )
     queue.shut_down()
 
@@ -57,6 +59,7 @@ def test_the_queue_says_when_a_delayed_key_is_due_and_when_a_failing_one_is_trie
     }
     (failing,) = document["failing"]
     assert failing["next_try_in_seconds"] == 214.0
+    assert failing["failing_for_seconds"] == 1260.0
     assert failing["error"].startswith("the API server refuses")
 
 

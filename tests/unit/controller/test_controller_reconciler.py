@@ -382,6 +382,8 @@ async def test_an_outage_that_meets_the_canary_alone_is_tried_again_and_not_said
             await asyncio.sleep(0.1)
         assert "Ingress" in it.stands()
         assert (it.status().state, it.status().message) == ("running", None)
+        # A note would stand there and be overwritten by the plan's status with each try.
+        assert it.recent.latest("llama") is None
 
 
 async def test_a_read_that_is_forbidden_is_said_in_the_status() -> None:

@@ -52,6 +52,20 @@ class ScriptedReconciler:
         return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
+class HeardTrouble:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    def failed(self, key: str, error: Exception, began: float) -> None:
+        assert began <= now()
+        self.heard.append((key, str(error)))
+
+    def over(self, key: str) -> None:
+        self.heard.append((key, "over"))
+
+
 @dataclass
 class Setting:
     queue: WorkQueue
@@ -59,6 +73,7 @@ class Setting:
     observer: RecordingObserver
     events: list[MutableMapping[str, Any]] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    trouble: HeardTrouble = field(default_factory=HeardTrouble)
 
 
 @asynccontextmanager
@@ -80,6 +95,7 @@ async def working(workers: int = 1, **does: Behaviour) -> AsyncIterator[Setting]
             observer=it.observer,
             clock=now,
             log=recording_log(it.events),
+            trouble=it.trouble,
         )
         it.tasks.append(asyncio.create_task(worker.run()))
     try:
@@ -236,6 +252,19 @@ async def test_a_failure_is_logged_with_its_endpoint_its_reason_and_the_next_try
     assert event["level"] == "warning"
     assert (event["endpoint"], event["error"]) == ("key", "the API server is away")
     assert 0 <= event["retry_in_seconds"] <= INITIAL
+
+
+async def test_trouble_hears_of_each_failure_and_of_its_end() -> None:
+    fails = [UnavailableError("down"), UnavailableError("still down")]
+
+    def reconcile() -> None:
+        if fails:
+            raise fails.pop(0)
+
+    async with working(key=reconcile) as it:
+        it.queue.add("key")
+        await asyncio.sleep(60)
+        assert it.trouble.heard == [("key", "down"), ("key", "still down"), ("key", "over")]
 
 
 async def test_a_cancelled_worker_gives_its_key_back() -> None:

@@ -93,6 +93,20 @@ async def test_a_queues_gauges_are_read_when_the_scrape_comes(metrics: Metrics, 
     assert samples(metrics)['workqueue_unfinished_work_seconds{name="endpoints"}'] == 8 + 3
 
 
+async def test_the_oldest_row_of_failures_shows_its_age_until_it_ends(metrics: Metrics, clock: Clock) -> None:
+    work, gauge = queue(metrics, clock), 'workqueue_longest_failing_seconds{name="endpoints"}'
+    assert samples(metrics)[gauge] == 0
+    work.retry("a", error="no")
+    clock.now += 5
+    work.retry("a", error="still no")
+    work.retry("b", error="no")
+    clock.now += 2
+    assert samples(metrics)[gauge] == 7
+    work.forget("a")
+    assert samples(metrics)[gauge] == 2
+    work.shut_down()
+
+
 def test_waiting_keys_are_shown_by_lane(metrics: Metrics, clock: Clock) -> None:
     work = queue(metrics, clock)
     work.add("a")

@@ -211,6 +211,24 @@ async def test_metrics_follow_client_go() -> None:
     assert observer.adds == 3
 
 
+async def test_a_row_of_failures_ages_from_its_first_until_the_next_success() -> None:
+    queue = make()
+    assert queue.longest_failing_seconds(now()) == queue.failing_seconds("a") == 0
+    queue.retry("a", error="no")
+    await asyncio.sleep(5)
+    queue.retry("b", error="no")
+    queue.retry("a", error="still no")
+    await asyncio.sleep(2)
+    assert queue.longest_failing_seconds(now()) == queue.failing_seconds("a") == 7
+    assert queue.failing_seconds("b") == 2
+    queue.forget("a")
+    assert queue.longest_failing_seconds(now()) == 2
+    queue.retry("a", error="again no")
+    assert queue.failing_seconds("a") == 0
+    failures, at = queue.snapshot().failures, queue.snapshot().at
+    assert {key: at - failure.since for key, failure in failures.items()} == {"a": 0, "b": 2}
+
+
 async def test_a_snapshot_shows_who_waits_who_is_in_process_who_comes_later_and_who_failed() -> None:
     queue = make()
     queue.add("busy")
