@@ -30,8 +30,6 @@ from gco_stream_reconciler.workqueue.state import Lane
 
 _STATUS_WRITERS = 8
 _STATUS_DRAIN_SECONDS = 3.0
-# In a burst; an endpoint's next status then often comes before this one is written, and one write tells both.
-_STATUS_HOLD_SECONDS = 3.0
 
 
 class Term:
@@ -52,7 +50,7 @@ class Term:
         self.reporter = StatusReporter(
             table=parts.table,
             queue=self.status_queue,
-            hold_seconds=lambda: _STATUS_HOLD_SECONDS if self._is_busy() else 0.0,
+            is_busy=self._is_busy,
             look_again=self.queue.add,
             look_again_after=self._read_again_after,
             region=settings.place.region,

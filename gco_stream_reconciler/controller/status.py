@@ -21,6 +21,9 @@ from gco_stream_reconciler.errors import ConditionFailedError, ReconcilerError, 
 REPLICA_LAG_SECONDS = 30.0
 """How long a written status counts as current although the replica that is read does not show it yet."""
 
+_PATIENCE_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS = 0.5
+
 CONFLICT_SECONDS = 1.0
 """After a lost condition: a replica may go on showing what the home Region has no more, and must not be asked in a circle."""
 
@@ -33,6 +36,8 @@ class _Report:
     created_at: str | None
     desired_state: DesiredState | None
     region_status_is_map: bool
+    since: float
+    """Monotonic seconds at which something became to be said; a newer status keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class _Written:
 class StatusReporter:
     """Writes changed statuses from its own small set of tasks.
 
-    hold_seconds: how long a status that is reported now is held back, so that more urgent work goes first.
+    is_busy: whether there is more urgent work than to tell of it. A status waits for its end, but not for long.
 
     Invariants: `_pending` holds the newest status of a name until it is written or refused; `_written` holds at most
     one entry per endpoint that the table still has (`forget`).
@@ -58,7 +63,7 @@ class StatusReporter:
         *,
         table: Table,
         queue: Queue,
-        hold_seconds: Callable[[], float],
+        is_busy: Callable[[], bool],
         look_again: Callable[[str], None],
         look_again_after: Callable[[str, float], None],
         region: str,
@@ -71,7 +76,8 @@ class StatusReporter:
     ) -> None:
         self._table = table
         self._queue = queue
-        self._hold_seconds = hold_seconds
+        self._is_busy = is_busy
+        self._hurries = False
         self._look_again = look_again
         self._look_again_after = look_again_after
         self._region = region
@@ -136,14 +142,17 @@ class StatusReporter:
             message=status.message,
         )
         self._journal.reported(endpoint, status)
+        waiting = self._pending.get(endpoint.name)
+        since = self._clock() if waiting is None else waiting.since
         self._pending[endpoint.name] = _Report(
-            status, endpoint.created_at, endpoint.desired_state, endpoint.region_status_is_map
+            status, endpoint.created_at, endpoint.desired_state, endpoint.region_status_is_map, since
         )
-        self._queue.add_after(endpoint.name, self._hold_seconds())
+        self._queue.add(endpoint.name)
         return True
 
     def hurry(self) -> None:
         """Hold nothing back any longer."""
+        self._hurries = True
         for name in self._pending:
             self._queue.add(name)
 
@@ -175,9 +184,18 @@ class StatusReporter:
         while True:
             name = await self._queue.get()
             try:
-                await self._write(name)
+                if self._may_wait(name):
+                    self._queue.add_after(name, _LOOK_AGAIN_SECONDS)
+                else:
+                    await self._write(name)
             finally:
                 self._queue.done(name)
+
+    def _may_wait(self, name: str) -> bool:
+        if self._hurries or not self._is_busy():
+            return False
+        report = self._pending.get(name)
+        return report is not None and self._clock() - report.since < _PATIENCE_SECONDS
 
     async def _write(self, name: str) -> None:
         report = self._pending.get(name)

@@ -21,7 +21,7 @@ class Lane(IntEnum):
     RESYNC = 3
 
 
-PATIENCE_SECONDS: Mapping[Lane, float] = {Lane.OBSERVED: 5.0, Lane.TIMER: 15.0, Lane.RESYNC: 30.0}
+PATIENCE_SECONDS: Mapping[Lane, float] = {Lane.OBSERVED: 10.0, Lane.TIMER: 15.0, Lane.RESYNC: 30.0}
 """After so long at the head of its lane a key gets every second turn. Half of the minute that the slowest lane may
 wait is left for those ahead of it."""
 

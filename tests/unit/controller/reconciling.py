@@ -185,7 +185,7 @@ async def reconciling(*, limit: int | None = None, deletes_orphans: bool = True)
     reporter = StatusReporter(
         table=table,
         queue=WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver()),
-        hold_seconds=lambda: 0.0,
+        is_busy=lambda: False,
         look_again=looks.append,
         look_again_after=lambda name, seconds: later.append((name, seconds)),
         region=REGION,

@@ -66,7 +66,7 @@ def reporter(to: EndpointJournal, events: list[MutableMapping[str, Any]] | None 
     return StatusReporter(
         table=MemoryTable(),
         queue=WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver()),
-        hold_seconds=lambda: 0.0,
+        is_busy=lambda: False,
         look_again=lambda _: None,
         look_again_after=lambda _name, _seconds: None,
         region=REGION,

@@ -112,7 +112,7 @@ async def resyncing(*, seed: int = 7, clock: Callable[[], float] = now) -> Async
     reporter = StatusReporter(
         table=table,
         queue=queue,
-        hold_seconds=lambda: 0.0,
+        is_busy=lambda: False,
         look_again=queue.add,
         look_again_after=queue.add_after,
         region=REGION,

@@ -36,8 +36,8 @@ class Setting:
     observer: RecordingObserver
     looked_again: list[str]
     events: list[MutableMapping[str, Any]] = field(default_factory=list)
-    hold: list[float] = field(default_factory=list)
-    """One number: the seconds that a status is held back."""
+    busy: list[bool] = field(default_factory=list)
+    """Whether there is more urgent work."""
 
     def read(self, name: str = "llama") -> Endpoint:
         """The endpoint as a reconcile that begins now sees it."""
@@ -57,7 +57,7 @@ class Setting:
 @asynccontextmanager
 async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIterator[Setting]:
     table, observer, again = MemoryTable(), RecordingObserver(), list[str]()
-    hold = [0.0]
+    busy = [False]
     events: list[MutableMapping[str, Any]] = []
     queue = WorkQueue(name="status", clock=now, random=Random(7), observer=NullQueueObserver())
 
@@ -67,7 +67,7 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
     reporter = StatusReporter(
         table=table,
         queue=queue,
-        hold_seconds=lambda: hold[0],
+        is_busy=lambda: busy[0],
         look_again=again.append,
         look_again_after=look_again_after,
         region=REGION,
@@ -81,7 +81,7 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
         table.put(name, created_at={"S": CREATED}, desired_state={"S": "running"})
     tasks = [asyncio.create_task(reporter.write_forever()) for _ in range(writers)]
     try:
-        yield Setting(reporter, table, queue, observer, again, events, hold)
+        yield Setting(reporter, table, queue, observer, again, events, busy)
     finally:
         for task in tasks:
             task.cancel()
@@ -98,23 +98,37 @@ async def test_a_new_status_is_written_with_the_time_of_its_writing() -> None:
         assert it.results == ["success"]
 
 
-async def test_statuses_that_are_held_back_become_one_write_of_the_newest() -> None:
+async def test_statuses_that_wait_for_more_urgent_work_become_one_write_of_the_newest() -> None:
     async with reporting() as it:
-        it.hold[0] = 3.0
+        it.busy[0] = True
         it.report(replace(RUNNING, replicas_ready=1))
-        await asyncio.sleep(2)
+        await asyncio.sleep(4)
         assert it.table.writes == []
         assert it.read().region_status[REGION].replicas_ready == 1
         it.report(RUNNING)
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(2)
+        it.busy[0] = False
+        await asyncio.sleep(0.6)
         assert it.results == ["success"]
         assert it.stands() == replace(RUNNING, last_sync="2027-01-15T08:00:00+00:00")
 
 
-async def test_what_is_held_back_is_written_at_once_when_time_is_short() -> None:
+async def test_a_status_waits_for_ten_seconds_at_most_whatever_comes_after_it() -> None:
     async with reporting() as it:
-        it.hold[0] = 3.0
+        it.busy[0] = True
+        for second in range(10):
+            assert it.table.writes == []
+            it.report(replace(RUNNING, replicas_ready=second))
+            await asyncio.sleep(1)
+        await asyncio.sleep(0.6)
+        assert it.results == ["success"]
+
+
+async def test_what_waits_is_written_at_once_when_time_is_short() -> None:
+    async with reporting() as it:
+        it.busy[0] = True
         it.report(RUNNING)
+        await asyncio.sleep(0.1)
         it.reporter.hurry()
         assert await it.queue.drain(1)
         assert it.results == ["success"]

@@ -60,7 +60,7 @@ class Setting:
         self.reporter = StatusReporter(
             table=MemoryTable(),
             queue=status_queue,
-            hold_seconds=lambda: 0.0,
+            is_busy=lambda: False,
             look_again=lambda _: None,
             look_again_after=lambda *_: None,
             region=REGION,
