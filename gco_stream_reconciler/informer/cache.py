@@ -204,8 +204,9 @@ class Cache:
             self._gone.pop(metadata["uid"], None)
             # Not gated by `news`: a server may give the version of the last state rather than of the deletion.
             return None if held is None or _newer(held, version) else self._remove(key)
-        if not news or self._is_gone(key, obj):
+        if self._is_gone(key, obj) or (held is None and not news):
             return None
+        # Newer than what is held is taken even if a bookmark has run ahead of it.
         if held is not None and version is not None and (_version(held) or 0) >= version:
             return None
         return self._put(key, compact(obj, self.kind, self._pool))

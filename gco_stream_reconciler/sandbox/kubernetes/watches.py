@@ -62,7 +62,8 @@ async def _batches(
             async with asyncio.timeout(max(0.0, min(ends, bookmark) - now)):
                 first = await watcher.events.get()
         except TimeoutError:
-            if loop.time() >= bookmark:
+            # Not past an event that came in this very moment: a bookmark says that all before it was told.
+            if loop.time() >= bookmark and watcher.events.empty():
                 bookmark = loop.time() + bookmark_seconds
                 yield None
             continue

@@ -200,6 +200,15 @@ def test_a_bookmark_moves_the_position_forwards_only() -> None:
     assert cache.resource_version == "150"
 
 
+def test_an_event_that_a_bookmark_has_overtaken_is_taken_all_the_same() -> None:
+    cache = listed(obj("a", 90, value=1))
+    cache.bookmark("150")
+    assert cache.apply_event("MODIFIED", obj("a", 120, value=2)) is not None
+    assert (held(cache), cache.resource_version) == ({"a": "120"}, "150")
+    assert cache.apply_event("MODIFIED", obj("a", 110, value=3)) is None
+    assert cache.apply_event("ADDED", obj("b", 130)) is None  # may be gone by 150
+
+
 # --- Our own writes ---------------------------------------------------------------------------------------------
 
 
