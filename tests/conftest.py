@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import asyncio
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
     whichever test happens to run (unclosed sockets).
     """
     asyncio.set_event_loop(None)
+    # A shell's background job ignores SIGINT, and so would every process that the tests start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A loaded machine generates slowly and misses deadlines; neither says anything about the code.
     settings.register_profile(
         "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
