@@ -21,6 +21,10 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # A loaded machine generates slowly and misses deadlines; neither says anything about the code.
     settings.register_profile(
-        "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+        "project",
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
     )
     settings.load_profile("project")

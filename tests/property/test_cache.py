@@ -222,5 +222,5 @@ class CacheMachine(RuleBasedStateMachine):
         assert {o["metadata"]["name"]: str(version_of(o)) for o in self.cache.objects()} == self.server.held()
 
 
-CacheMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
+CacheMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestCache = CacheMachine.TestCase

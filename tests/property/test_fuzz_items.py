@@ -88,7 +88,7 @@ def test_the_standing_endpoint_is_whole() -> None:
 ATTRIBUTES = tuple(name for name in TOP if name != "endpoint_name")  # the key is what the item was found by
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(ATTRIBUTES), values, max_size=3),
     st.dictionaries(st.sampled_from(sorted(_KNOWN)), values, max_size=3),
@@ -196,7 +196,7 @@ SPEC = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.fixed_dictionaries({}, optional=SPEC), labels, st.sampled_from(sample_items()))
 def test_what_is_read_is_rendered_to_objects_that_are_taken(
     spec: dict[str, Any], own_labels: dict[str, Any], sample: dict[str, Any]
@@ -214,7 +214,7 @@ def test_what_is_read_is_rendered_to_objects_that_are_taken(
     assert (ObjectRef("Deployment", NAMESPACE, "llama") in objects) == (not endpoint.problems)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text_of(checks._URL_PATH))
 def test_a_path_that_is_read_is_one_that_an_ingress_takes(path: dict[str, Any]) -> None:
     item = {**sample_item("vllm-llama3"), "ingress_path": path}

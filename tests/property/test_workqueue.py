@@ -114,7 +114,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.state.validate()
 
 
-QueueMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+QueueMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestQueue = QueueMachine.TestCase
 
 

@@ -96,7 +96,7 @@ GOOD = {
 }  # fmt: skip
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(requests(), min_size=1, max_size=8))
 def test_no_request_is_the_servers_own_fault(sequence: list[tuple[str, str, str, Any]]) -> None:
     asyncio.run(_send(sequence))

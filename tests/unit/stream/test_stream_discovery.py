@@ -142,7 +142,7 @@ async def test_audits_go_on_at_least_every_thirty_seconds_while_shards_roll_over
         assert max(gaps) <= 31
 
 
-@pytest.mark.parametrize("rollovers", [10, 300])
+@pytest.mark.parametrize("rollovers", [300])
 async def test_seven_hundred_shards_need_fewer_than_two_calls_a_second(rollovers: int) -> None:
     stream = CountedStream()
     shards = [stream.open_shard() for _ in range(700)]
