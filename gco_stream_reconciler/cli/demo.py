@@ -42,7 +42,8 @@ def demo(
 ) -> None:
     """Show a whole story on this machine in under a minute: a table, its stream, two Regions, real controllers."""
     console = Console()
-    # Ended by a signal of either kind it leaves no process and no file behind.
+    # Ended by a signal of either kind it leaves no process and no file behind. A shell's background job ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with tempfile.TemporaryDirectory() as folder, _aws(console) as aws:
