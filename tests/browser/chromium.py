@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,11 @@ import aiohttp
 _START_SECONDS = 60
 _ANSWER_SECONDS = 30
 _POLL_SECONDS = 0.05
+_NAVIGATED = "navigated or closed"
+
+
+class NavigatedError(Exception):
+    """The page was replaced while it was looked at."""
 
 
 def found() -> str | None:
@@ -72,6 +78,8 @@ class Tab:
         self._socket = socket
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        # By navigation: the blank page that a tab begins with is loaded too, and perhaps told of late.
+        self._loads: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.logged: list[str] = []
         self.requested: list[str] = []
 
@@ -86,6 +94,8 @@ class Tab:
                 self.logged.append(str(said["params"]["exceptionDetails"]))
             elif said["method"] == "Network.requestWillBeSent":
                 self.requested.append(said["params"]["request"]["url"])
+            elif said["method"] == "Page.lifecycleEvent" and said["params"]["name"] == "load":
+                self._loads[said["params"]["loaderId"]].set()
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
@@ -93,6 +103,8 @@ class Tab:
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         async with asyncio.timeout(_ANSWER_SECONDS):
             said = await answer
+        if _NAVIGATED in said.get("error", {}).get("message", ""):
+            raise NavigatedError
         assert "error" not in said, said
         result: dict[str, Any] = said["result"]
         return result
@@ -107,14 +119,26 @@ class Tab:
 
     async def until(self, expression: str) -> Any:
         """Wait until an expression is true."""
+        value: Any = None
         async with asyncio.timeout(_ANSWER_SECONDS):
-            while not (value := await self.look(expression)):
-                await asyncio.sleep(_POLL_SECONDS)
+            while not value:
+                # A form that was just sent replaces the page, perhaps while it is being looked at.
+                with suppress(NavigatedError):
+                    value = await self.look(expression)
+                if not value:
+                    await asyncio.sleep(_POLL_SECONDS)
         return value
 
+    async def until_requested(self, url: str) -> None:
+        """Wait until the page has sent a request."""
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            while url not in self.requested:
+                await asyncio.sleep(_POLL_SECONDS)
+
     async def open(self, url: str) -> None:
-        await self.call("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete'")
+        navigation = await self.call("Page.navigate", url=url)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await self._loads[navigation["loaderId"]].wait()
 
     async def prefer(self, scheme: str) -> None:
         await self.call(
@@ -155,6 +179,7 @@ async def new_tab(port: int) -> AsyncIterator[Tab]:
             try:
                 for domain in ("Page", "Runtime", "Log", "Network"):
                     await tab.call(f"{domain}.enable")
+                await tab.call("Page.setLifecycleEventsEnabled", enabled=True)
                 yield tab
             finally:
                 listener.cancel()
