@@ -3,11 +3,7 @@
 import asyncio
 import base64
 import itertools
-import os
 import shutil
-import signal
-import subprocess
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -15,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.grounds.leash import on_a_leash
 
 _START_SECONDS = 60
 _ANSWER_SECONDS = 30
@@ -50,25 +48,15 @@ def started(profile: Path) -> Iterator[int]:
         f"--user-data-dir={profile}",
         "about:blank",
     ]
-    log = profile / "log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
+    port = profile / "DevToolsActivePort"
+    with on_a_leash(
+        command, log=profile / "log", answers=lambda: _is_written(port), start_seconds=_START_SECONDS
     ):
-        try:
-            yield _port(profile / "DevToolsActivePort", process, log)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        yield int(port.read_text().splitlines()[0])
 
 
-def _port(file: Path, process: subprocess.Popen[bytes], log: Path) -> int:
-    deadline = time.monotonic() + _START_SECONDS
-    while not (file.exists() and file.read_text().count("\n")):
-        assert process.poll() is None, f"chromium ended: {log.read_text(errors='replace')}"
-        assert time.monotonic() < deadline, f"chromium did not start: {log.read_text(errors='replace')}"
-        time.sleep(_POLL_SECONDS)
-    return int(file.read_text().splitlines()[0])
+def _is_written(port: Path) -> bool:
+    return port.exists() and port.read_text().count("\n") > 0
 
 
 class Tab:
