@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
+from tests.grounds import transcript
 from tests.grounds.api_server import real_api_server, why_no_real_api_server
 from tests.grounds.aws import DYNAMODB_LOCAL, GROUNDS, MOTO, AwsGround, why_not_dynamodb_local
 from tests.grounds.cluster import Cluster, namespace_of
@@ -122,14 +123,13 @@ def note_ground(request: pytest.FixtureRequest, name: str) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    used = Counter(
-        value
-        for reports in terminalreporter.stats.values()
+    calls = [
+        (outcome, report)
+        for outcome, reports in terminalreporter.stats.items()
         for report in reports
         if getattr(report, "when", None) == "call"
-        for name, value in report.user_properties
-        if name == _GROUND
-    )
+    ]
+    used = Counter(value for _, report in calls for name, value in report.user_properties if name == _GROUND)
     if not used:
         return
     absent = {DYNAMODB_LOCAL: why_not_dynamodb_local(), REAL_API_SERVER: why_no_real_api_server()}
@@ -138,3 +138,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         why = absent.get(ground)
         said = f"absent: {why}" if why else f"{used[ground]} tests"
         terminalreporter.write_line(f"ground: {ground:<16} {said}")
+    for line in transcript.lines(calls):
+        terminalreporter.write_line(line)

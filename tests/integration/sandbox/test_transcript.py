@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
+from tests.grounds import transcript
 from tests.grounds.api_server import why_no_real_api_server
 from tests.grounds.cluster import reached
 from tests.grounds.plugin import REAL_API_SERVER, SANDBOX, note_ground
@@ -103,6 +104,8 @@ async def _in_the_sandbox(replay: Replay, kubeconfig: Path) -> None:
 def replay(recorded_again: Replay, request: pytest.FixtureRequest) -> Replay:
     """The replies; those of another version of Kubernetes say nothing."""
     note_ground(request, recorded_again.ground)
+    if "number" in request.fixturenames:
+        request.node.user_properties.append((transcript.PROPERTY, recorded_again.ground))
     theirs = EXCHANGES[VERSION]["response"]["body"]["minor"]
     ours = recorded_again.replies[VERSION][1]["minor"]
     if ours != theirs:
