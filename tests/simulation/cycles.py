@@ -43,6 +43,7 @@ async def cycle(count: int, *, batch: int = BATCH, aloud: bool = False) -> After
     settings = simulated_settings(resync_seconds=120, idle_poll_seconds=3.0, workers=16)
     world = World("cycles", settings, ready_seconds=2.0, ingress_seconds=2.0)
     objects, resident = [], []
+    sealed: list[str] = []
     async with world.running():
         keeper = asyncio.create_task(_keep_one(world))
         play = Play(world)
@@ -52,7 +53,7 @@ async def cycle(count: int, *, batch: int = BATCH, aloud: bool = False) -> After
             await _come_and_go(
                 play, [f"{MARK}{number:05d}" for number in range(first, min(first + batch, count))]
             )
-            _forget(world)
+            sealed = _forget(world, sealed)
             if (first + batch) % 1000 == 0 or first + batch >= count:
                 objects.append(objects_in_process())
                 resident.append(resident_kib())
@@ -85,11 +86,13 @@ async def _come_and_go(play: Play, names: list[str]) -> None:
     await play.until(lambda: not any(name in items for name in names), "the purge")
 
 
-def _forget(world: World) -> None:
-    """The world's own past: it is not what is measured."""
+def _forget(world: World, sealed: list[str]) -> list[str]:
+    """The world's own past: it is not what is measured. sealed: shards that were sealed the last time; returns the next."""
     world.table.history.clear()
+    world.stream.forget(sealed)
     world.table.looked_at.clear()
     world.server.forget_past(0)
+    return world.stream.roll_all()
 
 
 async def _keep_one(world: World) -> None:

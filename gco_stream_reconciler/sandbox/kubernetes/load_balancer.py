@@ -1,6 +1,6 @@
-"""The Application Load Balancer: what it routes, who answers, and all that ever changed."""
+"""The Application Load Balancer: what it routes, who answers, and what changed."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +9,7 @@ from gco_stream_reconciler.sandbox.kubernetes.answers import Answers
 from gco_stream_reconciler.sandbox.kubernetes.ready_pods import ReadyPods
 from gco_stream_reconciler.sandbox.kubernetes.routing import Forward, Model, Place, Target, routed, targets
 
+_CHANGES_KEPT = 10_000
 What = Literal["load balancer", "route", "health", "error"]
 
 
@@ -31,7 +32,8 @@ class Change:
 class LoadBalancer:
     """Routes as they were programmed last, to the Pods that are ready now and answer on the port and path programmed.
 
-    Invariants: `unhealthy_region()` is `routing.is_unhealthy(routes())`; the last `route` change of a path is its route.
+    Invariants: `unhealthy_region()` is `routing.is_unhealthy(routes())`; the last `route` change of a path is its route, while it is
+    kept (`changes` holds the last 10,000).
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -45,7 +47,7 @@ class LoadBalancer:
         self._health = "healthy"
         self.exists = False
         self.group_error: str | None = None
-        self.changes: list[Change] = []
+        self.changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
 
     # --- What a test asks -------------------------------------------------------------------------------------
 
@@ -121,8 +123,10 @@ class LoadBalancer:
     def _note_route(self, path: str) -> None:
         forwards = self._programmed.get(path)
         found = None if forwards is None else tuple(targets(forwards, self._healthy))
-        if path not in self._noted or self._noted[path] != found:
+        if self._noted.get(path) != found:
             self._noted[path] = found
+            if found is None:
+                del self._noted[path]
             self.changes.append(Change(self._now(), "route", path=path, targets=found))
 
     def _check_health(self, paths: Iterable[str]) -> None:

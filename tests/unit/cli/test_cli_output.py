@@ -1,8 +1,13 @@
 import json
+import re
+import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from gco_stream_reconciler.cli.ending import CommandError, Exit, code_of, first_of, say
@@ -158,3 +163,27 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
     assert result.exit_code == 0
     assert f"gco-stream-reconciler {command}" in result.stdout
     assert "Example" in result.stdout
+
+
+def test_every_example_of_a_help_text_has_all_arguments_and_flags_that_its_command_wants() -> None:
+    found = list(examples(get_command(app)))
+    assert len(found) >= 20
+    for words in found:
+        leaf, rest = find(get_command(app), words)
+        # Missing arguments, unknown flags and values out of bounds raise.
+        leaf.make_context(words[0], rest)
+
+
+def examples(command: Any) -> Iterator[list[str]]:
+    """Every example of a command and of those below it, without the program's name."""
+    for call in re.findall(r"`(?:\w+=\S+ )*gco-stream-reconciler ([^`]+)`", command.epilog or ""):
+        yield shlex.split(call)
+    for below in getattr(command, "commands", {}).values():
+        yield from examples(below)
+
+
+def find(command: Any, words: list[str]) -> tuple[Any, list[str]]:
+    """The command that words call, and its own part of them."""
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
