@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from gco_stream_reconciler.planning.actions import (
+    ABSENT,
     AbsorbManagers,
     Action,
     Annotate,
@@ -15,7 +16,7 @@ from gco_stream_reconciler.planning.actions import (
 NOTHING_DONE = "the cluster has changed"
 """Why a status changes although the plan has no action."""
 
-_NOT_DRIFT = frozenset({"absent", "wanted state changed"})
+_NOT_DRIFT = frozenset({ABSENT, "wanted state changed"})
 _MOST_REASONS = 8
 _MOST_ACTIONS = 3
 

@@ -1,11 +1,13 @@
 """Carries a plan's actions out, stage by stage."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.describing import is_drift
+from gco_stream_reconciler.controller.making import Making
 from gco_stream_reconciler.controller.ports import (
     Cluster,
     ClusterCache,
@@ -15,6 +17,7 @@ from gco_stream_reconciler.controller.ports import (
 )
 from gco_stream_reconciler.errors import ConflictError, ReconcilerError, TerminalError
 from gco_stream_reconciler.planning.actions import (
+    ABSENT,
     AbsorbManagers,
     Action,
     Annotate,
@@ -59,6 +62,7 @@ class Executor:
         self._observer = observer
         self._log = log
         self._journal: Journal = journal or NullJournal()
+        self._making = Making(cache)
 
     async def execute(self, key: str, plan: Plan) -> ReconcilerError | None:
         """Run every stage; actions of one stage run side by side, and all of them end before the stage does.
@@ -101,8 +105,10 @@ class Executor:
                 await self._absorb(key, action)
 
     async def _apply(self, key: str, action: Apply) -> None:
-        answer = await self._cluster.apply(action.manifest, field_manager=FIELD_MANAGER, force=True)
-        self._cache.write_through(answer)
+        held = self._making.of(action.ref, key) if ABSENT in action.reasons else nullcontext()
+        with held:
+            answer = await self._cluster.apply(action.manifest, field_manager=FIELD_MANAGER, force=True)
+            self._cache.write_through(answer)
         self._observer.applied(action.ref.kind, "drift" if is_drift(action.reasons) else action.reasons[0])
         self._log.info(
             "object_applied", endpoint=key, object=str(action.ref), reasons=list(action.reasons[:8])

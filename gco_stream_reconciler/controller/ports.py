@@ -88,6 +88,9 @@ class Cluster(Protocol):
 class ClusterCache(Protocol):
     """What list+watch has seen."""
 
+    def get(self, kind: str, namespace: str, name: str) -> KubeObject | None:
+        """The object, or None."""
+
     def for_endpoint(self, key: str) -> Iterable[tuple[str, KubeObject]]:
         """Kind and object of everything that may belong to the endpoint."""
 

@@ -7,6 +7,9 @@ from typing import Any, Literal, TypeAlias
 
 from gco_stream_reconciler.endpoints.model import RegionStatus
 
+ABSENT = "absent"
+"""Reason of an Apply that makes the object."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
@@ -25,7 +28,7 @@ class ObjectRef:
 class Apply:
     """Server-side apply of a complete manifest, with force, as our field manager.
 
-    `reasons` says why for a log line: `absent`, `wanted state changed`, or paths that drifted; never values.
+    `reasons` says why for a log line: ABSENT, `wanted state changed`, or paths that drifted; never values.
     """
 
     ref: ObjectRef

@@ -7,7 +7,7 @@ from gco_stream_reconciler.endpoints.images import resolve_image
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import canary as canaries
 from gco_stream_reconciler.planning import report
-from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Delete, Notice
+from gco_stream_reconciler.planning.actions import ABSENT, AbsorbManagers, Action, Apply, Delete, Notice
 from gco_stream_reconciler.planning.exposure import Route
 from gco_stream_reconciler.planning.observed import rollout_is_complete, rollout_is_stalled
 from gco_stream_reconciler.planning.situation import Situation
@@ -52,7 +52,7 @@ def _of_running(
             yield Notice(
                 action.ref, "Adopted", "taken over from inference_monitor; no Pod is restarted by it"
             )
-        elif isinstance(action, Apply) and action.reasons == ("absent",):
+        elif isinstance(action, Apply) and action.reasons == (ABSENT,):
             yield from _made(situation, action)
         elif isinstance(action, Delete) and action.ref.kind == "Ingress" and watch.verdict is Verdict.REMOVE:
             yield from _removed(situation, watch)

@@ -245,6 +245,11 @@ class MemoryCache:
     written: list[dict[str, Any]] = field(default_factory=list)
     forgotten: list[tuple[str, str, str, str]] = field(default_factory=list)
 
+    def get(self, kind: str, namespace: str, name: str) -> KubeObject | None:
+        every = [obj for objects in self.objects.values() for obj in objects] + self.written
+        found = [obj for obj in every if _is(obj, kind, namespace, name)]
+        return found[-1] if found else None
+
     def for_endpoint(self, key: str) -> Iterable[tuple[str, KubeObject]]:
         return [(obj["kind"], obj) for obj in self.objects.get(key, [])]
 
@@ -259,6 +264,11 @@ class MemoryCache:
 
     def forget(self, kind: str, namespace: str, name: str, uid: str) -> None:
         self.forgotten.append((kind, namespace, name, uid))
+
+
+def _is(obj: KubeObject, kind: str, namespace: str, name: str) -> bool:
+    meta = obj["metadata"]
+    return (obj["kind"], meta["namespace"], meta["name"]) == (kind, namespace, name)
 
 
 def _fail(faults: Faults) -> None:

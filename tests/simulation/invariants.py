@@ -81,6 +81,8 @@ class Invariants:
         if key in self.strangers:
             self._found(f"{what}, which is a stranger's")
         self._led(actor, what)
+        if event.old is not None and _made_for(event.old) not in (None, _made_for(event.obj)):
+            self._found(f"{what}, which was made for endpoint {_made_for(event.old)}")
         began = event.old is not None and "deletionTimestamp" in event.old["metadata"]
         goes = event.type == "DELETED" or "deletionTimestamp" in event.obj["metadata"]
         if event.type == "ADDED":
@@ -113,8 +115,7 @@ class Invariants:
         return self._owner(key, self._objects.get(key))
 
     def _owner(self, key: Key, obj: Object | None) -> str:
-        labels = {} if obj is None else obj["metadata"].get("labels") or {}
-        return str(labels.get("gco.io/endpoint") or key[2])
+        return key[2] if obj is None else _made_for(obj) or key[2]
 
     def _items(self, name: str, within: float) -> list[Object | None]:
         """What the table has said of an item in the last seconds."""
@@ -125,9 +126,11 @@ class Invariants:
         return [before[-1] if before else None, *found]
 
     def _wanted(self, key: Key, what: str) -> None:
-        name = self._endpoint(key)
-        if not any(wants(wish(item), name, key) for item in self._items(name, DECIDED_WITHIN)):
+        if not self._has_been_wanted(self._endpoint(key), key):
             self._found(f"{what}, which nobody asked for")
+
+    def _has_been_wanted(self, name: str, key: Key) -> bool:
+        return any(wants(wish(item), name, key) for item in self._items(name, DECIDED_WITHIN))
 
     def _justified(self, key: Key, obj: Object, what: str) -> None:
         # The object is gone from the cluster, so its labels are those of the event.
@@ -139,6 +142,8 @@ class Invariants:
                 return
         if None in self._items(name, DECIDED_WITHIN) and self._was_absent(name):
             return
+        if name != key[2] and self._has_been_wanted(key[2], key):
+            return  # a canary gives way to the endpoint of its name
         if key[0] == "Ingress" and self._watchdog_may(name):
             return
         self._found(f"{what} without a reason: the table wants it")
@@ -246,6 +251,10 @@ class Invariants:
 
     def _found(self, what: str) -> None:
         self._world.found(what)
+
+
+def _made_for(obj: Object) -> str | None:
+    return (obj["metadata"].get("labels") or {}).get("gco.io/endpoint")  # type: ignore[no-any-return]
 
 
 def _state(item: Object) -> str | None:

@@ -313,6 +313,35 @@ async def test_nothing_is_absorbed_twice_and_nothing_of_another_incarnation(it: 
     assert it.cache.written == []
 
 
+# --- Two endpoints want one name ----------------------------------------------------------------------------------
+
+
+async def test_of_two_endpoints_that_make_one_object_at_once_only_the_first_does(it: Setting) -> None:
+    it.cluster.seconds = {"Deployment": 5}
+    first = asyncio.create_task(it.executor.execute("llama-canary", Plan(stages=((apply(CANARY),),))))
+    await asyncio.sleep(1)
+    with pytest.raises(ConflictError, match="is made for endpoint 'llama-canary' at this moment"):
+        await it.execute((apply(CANARY),))
+    await first
+    assert len(it.cluster.applies) == 1
+
+
+async def test_what_another_endpoint_has_made_since_the_plan_is_not_made_over_it(it: Setting) -> None:
+    theirs = {"name": CANARY.name, "namespace": NAMESPACE, "labels": {"gco.io/endpoint": "llama-canary"}}
+    it.cache.objects["llama-canary"] = [{"kind": CANARY.kind, "metadata": theirs}]
+    with pytest.raises(ConflictError, match="is made for endpoint 'llama-canary'"):
+        await it.execute((apply(CANARY),))
+    assert it.cluster.applies == []
+
+
+async def test_a_name_is_free_again_when_it_could_not_be_made(it: Setting) -> None:
+    it.cluster.faults = {"Deployment": [UnavailableError("away")]}
+    with pytest.raises(UnavailableError):
+        await it.executor.execute("llama-canary", Plan(stages=((apply(CANARY),),)))
+    await it.execute((apply(CANARY),))
+    assert len(it.cluster.applies) == 1
+
+
 # --- Somebody rewrites what is applied ----------------------------------------------------------------------------
 
 
