@@ -109,7 +109,7 @@ class Reconciler:
         observed = observe(self._cache, key, stale=self._cache.stale(self._clock()))
         decided, observed = await self._decide(key, endpoint, observed)
         if decided.confirm_in_home:
-            endpoint = await self._read(key, self._table.get_home)
+            endpoint = await self._confirmed(key, endpoint, observed)
             decided, observed = await self._decide(key, endpoint, observed)
         if endpoint is None:
             return await self._without_item(key, observed, decided)
@@ -207,13 +207,30 @@ class Reconciler:
         try:
             await self._orphans.limit.admit(key)
         except TerminalError as error:
-            held_up, observed = await self._decide(key, endpoint, observed, refused=str(error))
-            await self._execute(key, endpoint, observed, held_up)
-            if self._says_new(endpoint, held_up, None) or held_up.stages:
-                self._announce(key, observed, held_up)
-            if held_up.requeue_after is not None:
-                self._look_again_after(key, held_up.requeue_after)
+            await self._hold_up(key, endpoint, observed, str(error), is_said=True)
             raise
+
+    async def _confirmed(self, key: str, endpoint: Endpoint | None, observed: Observed) -> Endpoint | None:
+        """The item as the home Region has it. While that cannot be asked, the watchdog goes on (rule 2)."""
+        try:
+            return await self._read(key, self._table.get_home)
+        except ReconcilerError as error:
+            if endpoint is not None:
+                # An outage is nothing that the endpoint's status should tell.
+                await self._hold_up(key, endpoint, observed, str(error), is_said=False)
+            raise
+
+    async def _hold_up(
+        self, key: str, endpoint: Endpoint, observed: Observed, reason: str, *, is_said: bool
+    ) -> None:
+        """Do what goes on for an endpoint whose plan may not be carried out. is_said: the status tells of it."""
+        held_up, observed = await self._decide(key, endpoint, observed, refused=reason)
+        await self._execute(key, endpoint, observed, held_up)
+        is_news = is_said and self._says_new(endpoint, held_up, None)
+        if is_news or held_up.stages:
+            self._announce(key, observed, held_up)
+        if held_up.requeue_after is not None:
+            self._look_again_after(key, held_up.requeue_after)
 
     async def _execute(
         self, key: str, endpoint: Endpoint, observed: Observed, decided: Plan

@@ -290,6 +290,28 @@ async def test_the_watchdog_does_not_wait_for_the_home_region() -> None:
         assert it.stands() == WHOLE - {"Ingress"}
 
 
+@pytest.mark.parametrize("wanted", ["stopped", "deleted"])
+async def test_the_watchdog_goes_on_while_an_end_waits_for_the_home_region(wanted: str) -> None:
+    async with reconciling() as it:
+        it.put()
+        await it.settle()
+        it.change(desired_state={"S": wanted})
+        it.make_ready(0)
+        it.table.home_is_away = True
+        with pytest.raises(UnavailableError):
+            await it.reconciler.reconcile("llama")
+        assert it.stands() == WHOLE
+        ((_, seconds),) = it.later
+        await asyncio.sleep(seconds)
+        with pytest.raises(UnavailableError):
+            await it.reconciler.reconcile("llama")
+        assert it.stands() == WHOLE - {"Ingress"}
+        assert it.status().state == "running", "an outage of the table is nothing that the endpoint has done"
+        it.table.home_is_away = False
+        await it.reconciler.reconcile("llama")
+        assert it.stands() == (set() if wanted == "deleted" else WHOLE - {"Ingress"})
+
+
 # --- Refusals and outages -----------------------------------------------------------------------------------------
 
 
