@@ -26,7 +26,7 @@ _CODES = "Exit codes: see docs/cli.md."
 def register(app: typer.Typer) -> None:
     """Add the operators' commands."""
     _add(app, status, "status", "status vllm-llama3 -o json", "status --watch")
-    _add(app, explain, "explain", "explain vllm-llama3 --region us-east-1")
+    _add(app, explain, "explain vllm-llama3 --region us-east-1")
     _add(app, diff, "diff", "diff --region us-east-1", "diff vllm-llama3 --region us-east-1 -o json")
     _add(app, render, "render --file item.json --region us-east-1", "render vllm-llama3 --region us-east-1")
     _add(app, endpoint_states.reconcile, "reconcile vllm-llama3")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -17,7 +18,7 @@ from rich.live import Live
 from gco_stream_reconciler.app.application import Application, first_error
 from gco_stream_reconciler.cli.stage import HOME, NAMESPACE, REGIONS, Stage, Step
 from gco_stream_reconciler.cli.story import CANARY_SETTLE_SECONDS, SPECS, WATCHDOG_SECONDS, tell_story
-from gco_stream_reconciler.cli.view import line, picture, summarise
+from gco_stream_reconciler.cli.view import line, picture, summarise, what_runs
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.errors import FatalError
 from gco_stream_reconciler.sandbox.aws import AwsServer
@@ -163,15 +164,12 @@ async def _tell_live(console: Console, application: Application, stage: Stage) -
 def _explain(
     console: Console, cluster: KubernetesServer, aws: AwsServer, kubeconfig: Path, application: Application
 ) -> None:
-    console.print("\nEverything keeps running; Ctrl-C ends it. In another shell:", markup=False)
-    for command in (
-        f"kubectl --kubeconfig {kubeconfig} get deployments,services,ingresses,hpa",
-        (
-            f"AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox aws --region {HOME} "
-            f"--endpoint-url {aws.url} dynamodb scan --table-name gco-inference-endpoints"
-        ),
-        f"curl -s http://127.0.0.1:{application.http_port}/metrics | grep ^workqueue_depth",
-    ):
-        console.print(f"  {command}", markup=False, soft_wrap=True)
-    console.print(f"API server: {cluster.url}", markup=False)
-    console.print(f"Operator's page: http://127.0.0.1:{application.debug_port}/", markup=False)
+    text = what_runs(
+        kubeconfig=kubeconfig,
+        table_url=aws.url,
+        http_port=application.http_port,
+        cluster_url=cluster.url,
+        debug_port=application.debug_port,
+        programs=Path(sys.executable).parent,
+    )
+    console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """How the demo looks: one table that lives while the story runs, plain lines where nobody watches."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -56,6 +57,33 @@ def summarise(console: Console, steps: Sequence[Step]) -> None:
     console.print("* a rule's own waiting time is in it", markup=False)
     times = [step.seconds * 1000 for step in steps if not step.waits]
     console.print(f"{len(times)} other changes: median {median(times):.0f} ms, longest {max(times):.0f} ms")
+
+
+def what_runs(
+    *,
+    kubeconfig: Path,
+    table_url: str,
+    http_port: int | None,
+    cluster_url: str,
+    debug_port: int | None,
+    programs: Path,
+) -> str:
+    """Where everything is that `--serve` keeps running, as lines to copy into another shell.
+
+    `programs` is the folder of this program. Each of the commands names its server, so that none of them can reach
+    a cluster or an account of the reader's own; the exports do the same for what is typed after them.
+    """
+    credentials = "AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox"
+    return f"""\
+Everything keeps running; Ctrl-C ends it. In another shell:
+  kubectl --kubeconfig {kubeconfig} get deployments,services,ingresses,hpa
+  {credentials} aws --region {HOME} --endpoint-url {table_url} dynamodb scan --table-name gco-inference-endpoints
+  curl -s http://127.0.0.1:{http_port}/metrics | grep ^workqueue_depth
+For commands of your own, gco-stream-reconciler's among them:
+  export KUBECONFIG={kubeconfig} AWS_ENDPOINT_URL={table_url}
+  export {credentials} REGION={HOME} PATH={programs}:$PATH
+API server: {cluster_url}
+Operator's page: http://127.0.0.1:{debug_port}/"""
 
 
 def _replicas(deployment: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ import yaml
 import gco_stream_reconciler
 from docs.tools.__main__ import stale
 from docs.tools.configuration import REFUSED, chart_values, fields, flags, refusal, render, variable
+from gco_stream_reconciler.cli.view import what_runs
 from helm.tools.schema import CHART_OWNED, OUT_OF_PLACE
-from tests.docs.pages import DOCS, ROOT, prose
+from tests.docs.pages import DOCS, ROOT, blocks, prose
 
 PACKAGE = Path(gco_stream_reconciler.__file__).parent
 CONFIGURATION = (DOCS / "configuration.md").read_text("utf-8")
@@ -145,3 +146,18 @@ def test_a_decision_has_its_status_question_decision_and_consequences(path: Path
     text = path.read_text("utf-8")
     assert re.search(r"^\*\*Status:\*\* (?:accepted|replaced by \[.+\]\(.+\))$", text, re.MULTILINE)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Question", "Decision", "What follows"]
+
+
+# --- The demo ---------------------------------------------------------------------------------------------
+
+
+def test_the_first_steps_show_what_the_demo_prints_to_be_copied() -> None:
+    printed = what_runs(
+        kubeconfig=Path("/tmp/tmpsk3s28nw/kubeconfig-us-east-1"),  # noqa: S108 - shown, never opened
+        table_url="http://127.0.0.1:40901",
+        http_port=33271,
+        cluster_url="http://127.0.0.1:45191",
+        debug_port=43095,
+        programs=Path("/src/gco/.venv-demo/bin"),
+    )
+    assert f"{printed}\n" in blocks(DOCS / "start.md", of="text")
