@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.aws.measured import CallObserver, MeasuredClient
 from gco_stream_reconciler.aws.wire import Service, WireClient
+from gco_stream_reconciler.errors import ConfigurationError
 from gco_stream_reconciler.proxy import environment_proxy
 from gco_stream_reconciler.settings import PlaceSettings
 
@@ -43,7 +45,7 @@ async def open_clients(
 ) -> AsyncIterator[Clients]:
     """Open the clients and close them again. AWS_ENDPOINT_URL and its per-service forms are honoured by botocore.
 
-    Raises ConfigurationError where credentials or Region cannot be found.
+    Raises ConfigurationError where credentials or Region cannot be found, or an endpoint is no address.
     """
     session = get_session()
     config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}")
@@ -53,17 +55,25 @@ async def open_clients(
         http = await stack.enter_async_context(_http_session(session))
 
         async def client(service: str, region: str) -> Any:
-            with own_errors(f"a client of {service}", region):
-                # Asked for what it would use, and closed: it has not opened a connection.
-                async with session.create_client(service, region_name=region, config=config) as model:
-                    description = Service.of(model)
-            opened = WireClient(http, credentials, description, proxy=environment_proxy(description.url))
+            try:
+                with own_errors(f"a client of {service}", region):
+                    # Asked for what it would use, and closed: it has not opened a connection.
+                    async with session.create_client(service, region_name=region, config=config) as model:
+                        description = Service.of(model)
+                proxy = environment_proxy(description.url)
+                opened = WireClient(http, credentials, description, proxy=proxy, now=_utc_now)
+            except ValueError as error:
+                raise ConfigurationError(f"AWS_ENDPOINT_URL is no address: {error}") from error
             return opened if observer is None else MeasuredClient(opened, observer, clock)
 
         home = await client("dynamodb", place.home_region)
         same = place.home_region == place.read_region
         local = home if same else await client("dynamodb", place.read_region)
         yield Clients(home=home, local=local, streams=await client("dynamodbstreams", place.read_region))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _http_session(session: AioSession) -> aiohttp.ClientSession:
@@ -75,4 +85,5 @@ def _http_session(session: AioSession) -> aiohttp.ClientSession:
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS),
         read_bufsize=_READ_BUFFER_BYTES,
+        cookie_jar=aiohttp.DummyCookieJar(),
     )

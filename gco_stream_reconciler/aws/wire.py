@@ -1,6 +1,6 @@
 """DynamoDB's JSON protocol without botocore's models, which cost four times as much as the call itself.
 
-Credentials, endpoints and signatures stay botocore's; what goes is the walk over every attribute on the way out and in.
+Credentials and endpoints stay botocore's; what goes is the walk over every attribute on the way out and in.
 Requests and answers are the service's own JSON: numbers for times, base64 text for binary attributes.
 
 Protocol: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
@@ -10,16 +10,17 @@ import json
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from yarl import URL
 
 from gco_stream_reconciler.aws.answers import UnreadableAnswerError, read_answer
+from gco_stream_reconciler.aws.signature import Signer
 
 _FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
 
@@ -54,15 +55,27 @@ class Service:
 
 
 class WireClient:
-    """Calls of one service; operations have boto3's names. Raises botocore's ClientError and BotoCoreError."""
+    """Calls of one service; operations have boto3's names. Raises botocore's ClientError and BotoCoreError.
+
+    `now` tells UTC, for the signatures.
+    """
 
     def __init__(
-        self, session: aiohttp.ClientSession, credentials: Any, service: Service, *, proxy: str | None
+        self,
+        session: aiohttp.ClientSession,
+        credentials: Any,
+        service: Service,
+        *,
+        proxy: str | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._session = session
         self._credentials = credentials
         self._service = service
+        self._url = URL(service.url)
+        self._signer = Signer(service.url, service=service.signing_name, region=service.region)
         self._proxy = proxy
+        self._now = now
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
         """An operation, by its Python name (`get_item`)."""
@@ -73,7 +86,7 @@ class WireClient:
         headers = await self._signed(operation, body)
         try:
             async with self._session.post(
-                self._service.url, data=body, headers=headers, proxy=self._proxy, allow_redirects=False
+                self._url, data=body, headers=headers, proxy=self._proxy, allow_redirects=False
             ) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -92,11 +105,9 @@ class WireClient:
             "Content-Type": self._service.content_type,
             "X-Amz-Target": f"{self._service.target_prefix}.{operation}",
         }
-        request = AWSRequest(method="POST", url=self._service.url, data=body, headers=headers)
-        SigV4Auth(frozen, self._service.signing_name, self._service.region).add_auth(request)
+        signed = self._signer.signed(headers, body, frozen, self._now())
         # Compressed, the body would no longer be what the service's check sum is about.
-        extra = {"Accept-Encoding": "identity", "User-Agent": self._service.user_agent}
-        return {**dict(request.headers.items()), **extra}
+        return {**signed, "Accept-Encoding": "identity", "User-Agent": self._service.user_agent}
 
 
 def _check_sum(operation: str, response: aiohttp.ClientResponse, answer: bytes) -> None:

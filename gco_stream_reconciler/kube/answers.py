@@ -6,7 +6,7 @@ Source: API conventions, "HTTP Status codes" and "Response Status Kind", and rec
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -37,12 +37,17 @@ _QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, as an error message names it."""
+    """A request, as an error message names it. body: what was sent, for what of it must not be said."""
 
     method: str
     path: str
     watch: bool = False
-    secrets: frozenset[str] = frozenset()
+    body: object = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Every environment value that was sent: the API server's refusals may quote them."""
+        return frozenset(value for value in _environment_values(self.body) if len(value) >= _SHORTEST_SECRET)
 
     @property
     def permission(self) -> str:
@@ -154,11 +159,6 @@ def readable(text: object, secrets: Iterable[str] = ()) -> str:
 def escaped(text: str) -> str:
     """`text` with every unprintable character (line ends, escapes, direction marks) as its backslash escape."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def secrets_of(body: object) -> frozenset[str]:
-    """Every environment value in a manifest: the API server's refusals may quote them."""
-    return frozenset(value for value in _environment_values(body) if len(value) >= _SHORTEST_SECRET)
 
 
 def _environment_values(node: object) -> Iterator[str]:

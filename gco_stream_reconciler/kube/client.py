@@ -18,7 +18,7 @@ from yarl import URL
 
 from gco_stream_reconciler import __version__
 from gco_stream_reconciler.errors import ConfigurationError, ReconcilerError, UnavailableError
-from gco_stream_reconciler.kube.answers import Call, error_of, readable, secrets_of
+from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
 from gco_stream_reconciler.proxy import environment_proxy
 
@@ -121,9 +121,9 @@ class KubeClient:
         time. Raises what `answers.error_of` returns, and UnavailableError for a call without a readable answer.
         """
         write = method != "GET"
-        call = Call(method, path, secrets=secrets_of(body) if write else frozenset())
+        call = Call(method, path, body=body)
         query = {**(query or {}), "timeout": f"{max(1, int(timeout_seconds * 1000))}ms"} if write else query
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         # Half of the deadline at most: an address that does not answer must leave time for a second try.
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=min(CONNECT_SECONDS, timeout_seconds / 2), sock_read=timeout_seconds
@@ -250,8 +250,12 @@ class KubeClient:
             ) from error
         pool = api.rest_client.pool_manager
         # Its own session looks for proxies and .netrc at every request, in a thread: half the price of a small one.
+        # Cookies are no part of the protocol, and client-go keeps none.
         session = aiohttp.ClientSession(
-            connector=pool.connector, connector_owner=False, read_bufsize=_READ_BUFFER_BYTES
+            connector=pool.connector,
+            connector_owner=False,
+            read_bufsize=_READ_BUFFER_BYTES,
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         proxy = configuration.proxy or environment_proxy(configuration.host)
         return _Connection(configuration, api, session, proxy)

@@ -16,6 +16,9 @@ from tests.benchmarks.processes import Child, free_port, listens
 
 # Where `make dynamodb-local` puts it.
 _DYNAMODB_LOCAL = ".cache/dynamodb-local"
+# It stands for a service with processors of its own. An optimising compiler and a parallel collector would take
+# more than half a core from the controller in the minutes that a case lasts.
+_CHEAP_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _ETCD_START_SECONDS = 60.0
 # envtest's way: one administrator, known by a token made for this run.
 _TOKEN_GROUPS = '"system:masters"'
@@ -87,8 +90,9 @@ def aws_server(folder: Path) -> Iterator[Aws]:
     port, java = free_port(), shutil.which("java")
     if java and (home / "DynamoDBLocal.jar").exists():
         name = "DynamoDB Local"
-        command = [java, "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
-        child = Child([*command, "-inMemory", "-port", str(port)], folder / "dynamodb.log", folder=home)
+        command = [java, *_CHEAP_JAVA, "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
+        command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
+        child = Child(command, folder / "dynamodb.log", folder=home)
     else:
         name = "moto"
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

@@ -17,6 +17,8 @@ from tests.grounds.leash import free_port, on_a_leash
 MOTO, DYNAMODB_LOCAL = "moto", "DynamoDB Local"
 FETCHED = Path(__file__).parents[2] / ".cache" / "dynamodb-local"
 _START_SECONDS = 60.0
+# A test is over before an optimising compiler has earned its price.
+_JAVA = ("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _CALL_SECONDS = 5.0
 
 
@@ -67,7 +69,7 @@ def dynamodb_local(environ: Mapping[str, str] = os.environ) -> Iterator[AwsGroun
         return
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = ["java", "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
+    command = [*_JAVA, "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
     command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
     with (
         tempfile.TemporaryDirectory(prefix="dynamodb-local-") as folder,

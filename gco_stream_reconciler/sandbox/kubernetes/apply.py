@@ -101,8 +101,9 @@ def ownership_of(obj: Object) -> Ownership:
     }
 
 
-def managed_fields(ownership: Ownership) -> list[Object]:
-    """The managedFields of an ownership, in the API server's order."""
+def managed_fields(ownership: Ownership, live: Object | None = None) -> list[Object]:
+    """The managedFields of an ownership, in the API server's order. live: the stored object, whose trees are in order."""
+    ordered = {id(holding.fields) for holding in ownership_of(live).values()} if live is not None else ()
     entries = []
     for manager, holding in ownership.items():
         if not holding.fields:
@@ -113,7 +114,7 @@ def managed_fields(ownership: Ownership) -> list[Object]:
             "apiVersion": holding.api_version,
             **({"time": holding.time} if holding.time else {}),
             "fieldsType": "FieldsV1",
-            "fieldsV1": _sorted(holding.fields),
+            "fieldsV1": holding.fields if id(holding.fields) in ordered else _sorted(holding.fields),
             **({"subresource": manager.subresource} if manager.subresource else {}),
         }
         entries.append(entry)
@@ -182,7 +183,8 @@ def _pruned(merged: Object, before: Tree, ownership: Ownership, node: Node) -> O
 
 def _take(ownership: Ownership, manager: Manager, fields: Tree) -> None:
     holding = ownership[manager]
-    ownership[manager] = replace(holding, fields=difference(holding.fields, fields))
+    if intersection(holding.fields, fields):
+        ownership[manager] = replace(holding, fields=difference(holding.fields, fields))
 
 
 def update(live: Object, new: Object, node: Node, writer: Writer) -> Ownership:

@@ -51,6 +51,8 @@ def _decoded(value: Any, node: Node) -> Any:
         blank = node.item().shape == "struct"
         items = [{} if blank and entry is None else _decoded(entry, node.item()) for entry in value]
         return value if all(map(_is, items, value)) else items
+    if not node.name:
+        return value
     if node.is_quantity:
         found = canonical(str(value))
         return value if found == value else found

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from gco_stream_reconciler.sandbox.kubernetes.compact import compact
 from gco_stream_reconciler.sandbox.kubernetes.schema import ANYTHING, Node
 
 Tree = dict[str, Any]
@@ -174,7 +175,7 @@ def item_step(entry: Any, node: Node) -> str:
     """The step to an item of a keyed list or a set."""
     if node.is_set:
         return "v:" + json.dumps(entry)
-    return "k:" + json.dumps(item_keys(entry, node), separators=(",", ":"))
+    return "k:" + compact(item_keys(entry, node))
 
 
 def is_keyed(node: Node) -> bool:
@@ -236,18 +237,17 @@ def _compare(old: Any, new: Any, node: Node) -> tuple[Tree | None, Tree | None]:
         return _LEAF, None
     if _are(dict, old, new):
         was, now = old or {}, new or {}
-        children = {f"f:{name}": node.child(name) or ANYTHING for name in {**was, **now}}
-        was, now = _stepped(was), _stepped(now)
+        children = {name: (f"f:{name}", node.child(name) or ANYTHING) for name in {**was, **now}}
     elif _are(list, old, new) and is_keyed(node):
         was = {item_step(entry, node): entry for entry in old or ()}
         now = {item_step(entry, node): entry for entry in new or ()}
-        children = dict.fromkeys({**was, **now}, node.item())
+        children = {step: (step, node.item()) for step in {**was, **now}}
     else:
         return _LEAF, None
     changed: Tree = {}
     removed: Tree = {}
-    for step, child in children.items():
-        plus, minus = _compare(was.get(step, _ABSENT), now.get(step, _ABSENT), child)
+    for name, (step, child) in children.items():
+        plus, minus = _compare(was.get(name, _ABSENT), now.get(name, _ABSENT), child)
         if plus is not None:
             changed[step] = plus
         if minus is not None:
@@ -255,13 +255,9 @@ def _compare(old: Any, new: Any, node: Node) -> tuple[Tree | None, Tree | None]:
     return changed or None, removed or None
 
 
-def _stepped(value: dict[str, Any]) -> dict[str, Any]:
-    return {f"f:{name}": inner for name, inner in value.items()}
-
-
 def _are(kind: type, old: Any, new: Any) -> bool:
     """Both of a kind, or one of them null, and not both empty."""
-    kinds = all(value is None or isinstance(value, kind) for value in (old, new))
+    kinds = (old is None or isinstance(old, kind)) and (new is None or isinstance(new, kind))
     return kinds and bool(old or new)
 
 

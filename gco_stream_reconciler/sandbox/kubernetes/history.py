@@ -1,11 +1,11 @@
 """What happened to the objects of one kind, and who watches it."""
 
 import asyncio
-import json
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from gco_stream_reconciler.sandbox.kubernetes.compact import compact
 from gco_stream_reconciler.sandbox.kubernetes.statuses import expired
 
 Object = dict[str, Any]
@@ -25,9 +25,9 @@ class Event:
 
     @property
     def encoded(self) -> bytes:
-        """The object as JSON; every watch of a kind shares it."""
+        """The object as JSON; every watch of a kind shares it with the answer to the write."""
         if not self._encoded:
-            self._encoded = json.dumps(self.obj, separators=(",", ":")).encode()
+            self._encoded = compact(self.obj).encode()
         return self._encoded
 
 
@@ -63,6 +63,12 @@ class Shelf:
             for watcher in self.watchers:
                 watcher.seen = event.version
                 watcher.events.put_nowait(event)
+
+    def encoded(self, obj: Object) -> bytes:
+        """An object as JSON; that of the last change is shared with its watches."""
+        if self.history and self.history[-1].obj is obj:
+            return self.history[-1].encoded
+        return compact(obj).encode()
 
     def since(self, version: int) -> list[Event]:
         """Changes after a version. Raises RefusedError 410 when some are forgotten."""

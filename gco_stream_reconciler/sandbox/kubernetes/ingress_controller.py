@@ -9,13 +9,13 @@ from typing import Any
 
 from gco_stream_reconciler.sandbox.kubernetes.core_events import event_about
 from gco_stream_reconciler.sandbox.kubernetes.history import Event
+from gco_stream_reconciler.sandbox.kubernetes.ingress_group import IngressGroup
 from gco_stream_reconciler.sandbox.kubernetes.load_balancer import LoadBalancer
 from gco_stream_reconciler.sandbox.kubernetes.routing import (
     BuildError,
     Model,
     Place,
     is_member,
-    merged,
     model_of,
     services_of,
 )
@@ -30,8 +30,8 @@ INGRESS_FINALIZER = "ingress.k8s.aws/resources"
 class IngressController:
     """Programs the load balancer a moment after a change; holds an Ingress in deletion until it is deregistered.
 
-    Invariants: while `load_balancer.group_error` is set nothing is programmed; a model in `_built` is that of the
-    Ingress and the Services as they are.
+    Invariants: while `load_balancer.group_error` is set nothing is programmed; `_group` has the models of the members
+    and the Services as they are, but of those in `_stale`; a member not in `_unaddressed` shows the address.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class IngressController:
         self._members: dict[Place, Object] = {}
         self._leaving: dict[str, tuple[Object, float]] = {}
         self._users: defaultdict[Place, set[Place]] = defaultdict(set)
-        self._built: dict[Place, Model | BuildError] = {}
+        self._group = IngressGroup()
+        self._stale: set[Place] = set()
+        self._unaddressed: set[Place] = set()
         self._warned: set[str] = set()
         self._made = 0
         self._due = False
@@ -80,13 +82,16 @@ class IngressController:
         elif held and meta["uid"] not in self._leaving:
             self._leaving[meta["uid"]] = event.obj, self._timers.now() + self._deregistration
         after = self._members.get(place)
+        self._unaddressed.discard(place)
+        if after is not None and after.get("status") != self._status():
+            self._unaddressed.add(place)
         if _rules(before) == _rules(after) and (after is not None or not self._leaving):
             return
         for service in services_of(before) if before else ():
             self._users[service].discard(place)
         for service in services_of(after) if after else ():
             self._users[service].add(place)
-        self._built.pop(place, None)
+        self._stale.add(place)
         self._reconcile_soon()
 
     def _service(self, event: Event) -> None:
@@ -98,7 +103,7 @@ class IngressController:
             self._services[place] = event.obj
             self._load_balancer.select(place, (event.obj.get("spec") or {}).get("selector") or {})
         for user in self._users.get(place, ()):
-            self._built.pop(user, None)
+            self._stale.add(user)
             self._reconcile_soon()
 
     def _hold(self, obj: Object) -> None:
@@ -121,33 +126,32 @@ class IngressController:
 
     def _reconcile(self) -> None:
         self._due = False
-        members = sorted(self._members)
-        try:
-            model = merged([self._model(place) for place in members])
-        except BuildError as error:
-            self._failed(str(error), members)
+        for place in sorted(self._stale):
+            self._group.put(place, self._built(place))
+        self._stale.clear()
+        if self._group.error is not None:
+            self._failed(str(self._group.error), sorted(self._members))
             return
         self._load_balancer.set_error(None)
-        if members and not self._load_balancer.exists:
+        if self._members and not self._load_balancer.exists:
             self._made += 1
+            self._unaddressed.update(self._members)
             self._load_balancer.set_exists(True)
-        self._load_balancer.program(model)
-        if not members:
+        self._load_balancer.program(self._group.changes())
+        if not self._members:
             self._load_balancer.set_exists(False)
-        self._address(members)
+        self._address()
         for obj, at in list(self._leaving.values()):
             self._timers.later(max(0.0, at - self._timers.now()), self._release, obj)
 
-    def _model(self, place: Place) -> Model:
-        if place not in self._built:
-            try:
-                self._built[place] = model_of(self._members[place], self._services)
-            except BuildError as error:
-                self._built[place] = error
-        built = self._built[place]
-        if isinstance(built, BuildError):
-            raise built
-        return built
+    def _built(self, place: Place) -> Model | BuildError | None:
+        member = self._members.get(place)
+        if member is None:
+            return None
+        try:
+            return model_of(member, self._services)
+        except BuildError as error:
+            return error
 
     def _failed(self, problem: str, members: list[Place]) -> None:
         """Tell every Ingress of the group, once for each problem."""
@@ -165,13 +169,16 @@ class IngressController:
                 )
                 self._store.commit(None, event)
 
-    def _address(self, members: list[Place]) -> None:
-        number = f"-{self._made}" if self._made > 1 else ""
-        status = {"loadBalancer": {"ingress": [{"hostname": f"sandbox{number}.elb.amazonaws.com"}]}}
-        for place in members:
+    def _address(self) -> None:
+        status = self._status()
+        for place in sorted(self._unaddressed):
             member = self._members[place]
             if member.get("status") != status:
                 self._store.write_status(member, status, manager="controller")
+
+    def _status(self) -> Object:
+        number = f"-{self._made}" if self._made > 1 else ""
+        return {"loadBalancer": {"ingress": [{"hostname": f"sandbox{number}.elb.amazonaws.com"}]}}
 
     def _release(self, obj: Object) -> None:
         """Let an Ingress go that is routed no more."""

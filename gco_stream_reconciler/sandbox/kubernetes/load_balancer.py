@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gco_stream_reconciler.sandbox.kubernetes.answers import Answers
+from gco_stream_reconciler.sandbox.kubernetes.ingress_group import Changes
 from gco_stream_reconciler.sandbox.kubernetes.ready_pods import ReadyPods
 from gco_stream_reconciler.sandbox.kubernetes.routing import Forward, Model, Place, Target, routed, targets
 
@@ -82,14 +83,16 @@ class LoadBalancer:
             self._ready.put_service(service, selector)
         self._recounted([service])
 
-    def program(self, model: Model) -> None:
-        """Route like this from now on."""
-        before, self._programmed = self._programmed, model
-        changed = [path for path in {**before, **model} if before.get(path) != model.get(path)]
+    def program(self, changes: Changes) -> None:
+        """Route these paths like this from now on."""
+        changed = [path for path, forwards in changes.items() if self._programmed.get(path) != forwards]
         for path in changed:
-            for forward in before.get(path, ()):
+            for forward in self._programmed.pop(path, ()):
                 self._paths[forward.service].discard(path)
-            for forward in model.get(path, ()):
+            forwards = changes[path]
+            if forwards is not None:
+                self._programmed[path] = forwards
+            for forward in forwards or ():
                 self._paths[forward.service].add(path)
             self._note_route(path)
         self._check_health(changed)

@@ -19,6 +19,7 @@ Key = tuple[str, str, str]
 """Kind, namespace, name."""
 
 _FIRST_VERSION = 1000
+_SECONDS = len("2006-01-02T15:04:05")
 
 
 class Objects:
@@ -59,6 +60,10 @@ class Objects:
     def _computed(self, namespace: str | None) -> list[Object]:
         services, pods = (self.of_kind(BY_NAME[name], namespace) for name in ("Service", "Pod"))
         return sorted(endpoint_slices(services, pods, self.version), key=_place)
+
+    def encoded(self, kind: Kind, obj: Object) -> bytes:
+        """What an answer about this kind shows, as JSON."""
+        return self._shelves[kind.kind].encoded(obj)
 
     def watch(self, kind: Kind, since: int) -> Watcher:
         """Every change of a kind after a version. Raises RefusedError 410."""
@@ -195,7 +200,7 @@ class Objects:
 
     def stamp(self) -> str:
         """The time of day as objects carry it."""
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{self._now().isoformat()[:_SECONDS]}Z"
 
 
 def _place(obj: Object) -> tuple[str, str]:

@@ -13,9 +13,10 @@ from aiohttp import web
 from gco_stream_reconciler.sandbox.kubernetes import discovery, openapi, statuses, watches
 from gco_stream_reconciler.sandbox.kubernetes.bodies import parsed
 from gco_stream_reconciler.sandbox.kubernetes.calls import Call, call_of
+from gco_stream_reconciler.sandbox.kubernetes.compact import compact
 from gco_stream_reconciler.sandbox.kubernetes.controllers import ClusterSimulation
 from gco_stream_reconciler.sandbox.kubernetes.faults import Fault, Faults
-from gco_stream_reconciler.sandbox.kubernetes.handlers import Answer, answer, view
+from gco_stream_reconciler.sandbox.kubernetes.handlers import answer, view
 from gco_stream_reconciler.sandbox.kubernetes.requests import Request, RequestLog
 from gco_stream_reconciler.sandbox.kubernetes.spoiling import NoAnswer, cut, distorted, refusal
 from gco_stream_reconciler.sandbox.kubernetes.statuses import RefusedError
@@ -176,14 +177,21 @@ class KubernetesServer:
         if call.verb == "watch" and (fault is None or fault.status is None):
             return await self._watch(call, request, fault)
         if fault is None:
-            return _shown(answer(self.store, call))
+            return self._shown(call)
         return await self._spoiled(call, request, fault)
+
+    def _shown(self, call: Call) -> web.Response:
+        found = answer(self.store, call)
+        response = _encoded(found.status, self.store.encoded(call.kind, found.body))
+        for warning in found.warnings:
+            response.headers.add("Warning", f"299 - {json.dumps(warning)}")
+        return response
 
     async def _spoiled(self, call: Call, request: web.Request, fault: Fault) -> web.StreamResponse:
         response: web.StreamResponse | None = None
         spoils = fault.hang or fault.reset or fault.status is not None
         if call.verb != "watch" and (fault.executed or fault.reset == "after" or not spoils):
-            response = _shown(answer(self.store, call))
+            response = self._shown(call)
         if fault.hang:
             await self._stopping.wait()
         if fault.reset or (fault.status is None and response is None):
@@ -231,13 +239,9 @@ def _openapi_v2(request: web.Request) -> web.Response:
     return _json(200, openapi.EMPTY_V2)
 
 
-def _shown(found: Answer) -> web.Response:
-    return _json(found.status, found.body, found.warnings)
+def _json(status: int, body: Any) -> web.Response:
+    return _encoded(status, compact(body).encode())
 
 
-def _json(status: int, body: Any, warnings: tuple[str, ...] = ()) -> web.Response:
-    text = json.dumps(body, separators=(",", ":"))
-    response = web.Response(status=status, body=text.encode(), content_type="application/json")
-    for warning in warnings:
-        response.headers.add("Warning", f"299 - {json.dumps(warning)}")
-    return response
+def _encoded(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")

@@ -217,7 +217,7 @@ class Store(Objects):
             found += new_finalizers(meta, old["metadata"])
         if found:
             raise statuses.invalid(kind, meta.get("name", ""), found)
-        owners = ssa.managed_fields(ownership)
+        owners = ssa.managed_fields(ownership, old)
         bare = {
             name: value for name, value in meta.items() if name not in ("managedFields", "resourceVersion")
         }

@@ -13,10 +13,10 @@ from gco_stream_reconciler.sandbox.kubernetes.quantities import amount
 
 Object = dict[str, Any]
 
-_LABEL_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
-_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LABEL_LENGTH = 63
 _NAME_LENGTH = 253
 _PORTS = range(1, 65536)
@@ -24,16 +24,16 @@ _PORTS = range(1, 65536)
 _LABEL_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    f"'{_LABEL_VALUE}')"
+    f"'{_LABEL_VALUE.pattern}')"
 )
 _NAME_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
+    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN.pattern}')"
 )
 _SERVICE_NAME_RULE = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
     "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    f"'{_DNS_1035}')"
+    f"'{_DNS_1035.pattern}')"
 )
 
 
@@ -54,7 +54,8 @@ class Problem:
 
 def problems(obj: Object, old: Object | None, kind: str) -> list[Problem]:
     """Why an object, defaulted, cannot be stored; empty when it can."""
-    found = list(_metadata(obj["metadata"], kind))
+    before = {} if old is None else old["metadata"]
+    found = list(_metadata(obj["metadata"], before, kind))
     check = _CHECKS.get(kind)
     if check is not None and (old is None or old.get("spec") is not obj.get("spec")):
         found += check(obj.get("spec") or {}, None if old is None else old.get("spec") or {})
@@ -73,23 +74,27 @@ def _shown(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _metadata(meta: Object, kind: str) -> Iterator[Problem]:
+def _metadata(meta: Object, before: Object, kind: str) -> Iterator[Problem]:
+    """`before` is that of the stored object, {} for a new one: what a write leaves was looked at when it came."""
     name = meta.get("name", "")
     if not name:
         yield _required("metadata.name", "name or generateName is required")
     elif kind == "Service":
         if len(name) > _LABEL_LENGTH:
             yield _invalid("metadata.name", name, f"must be no more than {_LABEL_LENGTH} bytes")
-        if not re.fullmatch(_DNS_1035, name):
+        if not _DNS_1035.fullmatch(name):
             yield _invalid("metadata.name", name, _SERVICE_NAME_RULE)
     else:
         if len(name) > _NAME_LENGTH:
             yield _invalid("metadata.name", name, f"must be no more than {_NAME_LENGTH} bytes")
-        if not re.fullmatch(_SUBDOMAIN, name):
+        if not _SUBDOMAIN.fullmatch(name):
             yield _invalid("metadata.name", name, _NAME_RULE)
-    yield from _labels(meta.get("labels") or {}, "metadata.labels")
+    if meta.get("labels") is not before.get("labels"):
+        yield from _labels(meta.get("labels") or {}, "metadata.labels")
+    known = before.get("annotations") or {}
     for key in meta.get("annotations") or {}:
-        yield from _key(key, "metadata.annotations")
+        if key not in known:
+            yield from _key(key, "metadata.annotations")
 
 
 def _labels(labels: Object, field: str) -> Iterator[Problem]:
@@ -97,23 +102,23 @@ def _labels(labels: Object, field: str) -> Iterator[Problem]:
         yield from _key(key, field)
         if len(value) > _LABEL_LENGTH:
             yield _invalid(field, value, f"must be no more than {_LABEL_LENGTH} bytes")
-        if not re.fullmatch(_LABEL_VALUE, value):
+        if not _LABEL_VALUE.fullmatch(value):
             yield _invalid(field, value, _LABEL_RULE)
 
 
 def _key(key: str, field: str) -> Iterator[Problem]:
     prefix, slash, name = key.rpartition("/")
-    if slash and not re.fullmatch(_SUBDOMAIN, prefix):
+    if slash and not _SUBDOMAIN.fullmatch(prefix):
         yield _invalid(field, key, f"prefix part {_NAME_RULE}")
     if len(name) > _LABEL_LENGTH:
         yield _invalid(field, key, f"name part must be no more than {_LABEL_LENGTH} bytes")
-    if not re.fullmatch(_QUALIFIED, name):
+    if not _QUALIFIED.fullmatch(name):
         yield _invalid(
             field,
             key,
             "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
             "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-            f"'{_QUALIFIED}')",
+            f"'{_QUALIFIED.pattern}')",
         )
 
 

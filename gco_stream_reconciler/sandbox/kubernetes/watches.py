@@ -1,11 +1,11 @@
 """The stream of events that answers a watch."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from gco_stream_reconciler.sandbox.kubernetes.calls import Call
+from gco_stream_reconciler.sandbox.kubernetes.compact import compact
 from gco_stream_reconciler.sandbox.kubernetes.history import Event, Watcher
 from gco_stream_reconciler.sandbox.kubernetes.lists import number, selected
 from gco_stream_reconciler.sandbox.kubernetes.objects import Objects
@@ -112,4 +112,4 @@ def _bookmark(store: Objects, call: Call, watcher: Watcher) -> bytes:
 
 
 def _line(kind: str, obj: Object) -> bytes:
-    return json.dumps({"type": kind, "object": obj}, separators=(",", ":")).encode() + b"\n"
+    return compact({"type": kind, "object": obj}).encode() + b"\n"

@@ -379,3 +379,10 @@ async def test_without_credentials_every_call_says_so_and_nothing_is_asked() -> 
             with pytest.raises(ConfigurationError, match=r"no AWS credentials for dynamodb:.*Pod Identity"):
                 await call
         assert server.asked == []
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "http://localhost:80x", "http://localhost:99999"])
+async def test_an_endpoint_that_is_no_address_is_named_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^AWS_ENDPOINT_URL is no address: .*"):
+        async with connected(url):
+            pass

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler import errors
-from gco_stream_reconciler.kube.answers import Call, error_of, readable, secrets_of
+from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.resources import RESOURCES, resource
 from tests.doubles.scripted_api_server import failure
 
@@ -121,7 +121,7 @@ def test_a_message_holds_no_environment_value_that_was_sent() -> None:
             }
         }
     }
-    call = Call("PATCH", PATCH.path, secrets=secrets_of(manifest))
+    call = Call("PATCH", PATCH.path, body=manifest)
     for said in ('Invalid value: "hf_"secret": 1', 'Invalid value: "hf_\\"secret": 1'):
         message = str(error_of(call, 422, json.dumps(failure(422, "Invalid", said)).encode()))
         assert "secret" not in message
