@@ -1,7 +1,7 @@
 """What was done for each endpoint lately, bounded. Pure state."""
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 
 from gco_stream_reconciler.console.views import ActionRecord, ErrorRecord
 
@@ -13,8 +13,10 @@ _TEXT_LIMIT = 500
 
 @dataclass(slots=True)
 class _Memory:
-    actions: deque[ActionRecord] = field(default_factory=lambda: deque(maxlen=ACTIONS_KEPT))
-    errors: deque[ErrorRecord] = field(default_factory=lambda: deque(maxlen=ERRORS_KEPT))
+    """Newest first. Tuples: a deque takes half a kibibyte before it holds anything."""
+
+    actions: tuple[ActionRecord, ...] = ()
+    errors: tuple[ErrorRecord, ...] = ()
 
 
 class ActionHistory:
@@ -31,21 +33,23 @@ class ActionHistory:
     def acted(self, endpoint: str, record: ActionRecord) -> None:
         """Remember an action."""
         short = replace(record, reason=_bounded(record.reason), error=_bounded(record.error))
-        self._memory(endpoint).actions.appendleft(short)
+        memory = self._memory(endpoint)
+        memory.actions = (short, *memory.actions[: ACTIONS_KEPT - 1])
 
     def failed(self, endpoint: str, record: ErrorRecord) -> None:
         """Remember a reconcile that failed."""
-        self._memory(endpoint).errors.appendleft(replace(record, error=_bounded(record.error)))
+        memory = self._memory(endpoint)
+        memory.errors = (replace(record, error=_bounded(record.error)), *memory.errors[: ERRORS_KEPT - 1])
 
     def actions(self, endpoint: str) -> tuple[ActionRecord, ...]:
         """The endpoint's last actions, newest first."""
         found = self._memories.get(endpoint)
-        return tuple(found.actions) if found else ()
+        return found.actions if found else ()
 
     def errors(self, endpoint: str) -> tuple[ErrorRecord, ...]:
         """The endpoint's last errors, newest first."""
         found = self._memories.get(endpoint)
-        return tuple(found.errors) if found else ()
+        return found.errors if found else ()
 
     def forget(self, endpoint: str) -> None:
         """The endpoint's item is gone."""

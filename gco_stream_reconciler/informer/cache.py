@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from gco_stream_reconciler.errors import UnavailableError
-from gco_stream_reconciler.informer.compaction import StringPool, compact
+from gco_stream_reconciler.informer.compaction import ValuePool, compact
 from gco_stream_reconciler.manifests.names import LABEL_APP, LABEL_ENDPOINT, LABEL_TYPE, TYPE_INFERENCE
 
 _CANARY_SUFFIX = "-canary"
@@ -92,7 +92,7 @@ class Cache:
     but by a listing that is told to (`history_restarted`).
     """
 
-    def __init__(self, *, kind: str, pool: StringPool) -> None:
+    def __init__(self, *, kind: str, pool: ValuePool) -> None:
         self.kind = kind
         self.resource_version: str | None = None
         self._pool = pool

@@ -1,6 +1,7 @@
-"""What of an object is kept, and how equal strings share one copy. Pure.
+"""What of an object is kept, and how equal parts of it share one copy. Pure.
 
-Of 10,000 endpoints' objects most of the weight is managedFields, status and text that repeats in every object.
+Of 10,000 endpoints' objects most of the weight is managedFields, status, and what repeats in every object: text, and whole
+parts of a spec (probes, ports, resources).
 """
 
 from typing import Any
@@ -28,16 +29,21 @@ _UNIQUE = ("uid", "resourceVersion")
 _LONGEST_SHARED = 128
 
 
-class StringPool:
-    """Equal strings as one object.
+class ValuePool:
+    """Equal strings and numbers as one object, and equal maps and lists.
 
-    Not sys.intern, which in some Python releases keeps its strings for ever. Bounded: a full pool starts afresh, at the
-    price of a second copy of what repeats.
+    Not sys.intern, which in some Python releases keeps its strings for ever. Bounded: a full part of the pool starts
+    afresh, at the price of a second copy of what repeats.
     """
 
-    def __init__(self, limit: int = 32_768) -> None:
+    def __init__(self, limit: int = 32_768, tree_limit: int = 4_096) -> None:
         self._limit = limit
+        self._tree_limit = tree_limit
         self._strings: dict[str, str] = {}
+        self._numbers: dict[int, int] = {}
+        # By what they consist of. An identity stays true: the container that is remembered keeps its parts alive.
+        self._maps: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._lists: dict[tuple[int, ...], list[Any]] = {}
 
     def share(self, value: str) -> str:
         """A string equal to `value`, the same object as long as the pool remembers it."""
@@ -45,18 +51,39 @@ class StringPool:
             self._strings.clear()
         return self._strings.setdefault(value, value)
 
+    def share_number(self, value: int) -> int:
+        """A number equal to `value`, no truth value; the same object as long as the pool remembers it."""
+        if len(self._numbers) >= self._tree_limit:
+            self._numbers.clear()
+        return self._numbers.setdefault(value, value)
+
+    def share_map(self, value: dict[str, Any]) -> dict[str, Any]:
+        """A map with the same entries in the same order, of shared values. Nobody may change it any more."""
+        if len(self._maps) >= self._tree_limit:
+            self._maps.clear()
+        return self._maps.setdefault((*value, *map(id, value.values())), value)
+
+    def share_list(self, value: list[Any]) -> list[Any]:
+        """A list with the same items, shared ones. Nobody may change it any more."""
+        if len(self._lists) >= self._tree_limit:
+            self._lists.clear()
+        return self._lists.setdefault(tuple(map(id, value)), value)
+
     def __len__(self) -> int:
-        """Strings remembered."""
-        return len(self._strings)
+        """Strings, numbers, maps and lists remembered."""
+        return len(self._strings) + len(self._numbers) + len(self._maps) + len(self._lists)
 
 
-def compact(obj: dict[str, Any], kind: str, pool: StringPool) -> dict[str, Any]:
+def compact(obj: dict[str, Any], kind: str, pool: ValuePool) -> dict[str, Any]:
     """A copy without managedFields, the last-applied annotation, and the status that nothing is decided from.
 
     Fills in `kind` and `apiVersion`, which the items of a listing do not carry.
     """
     metadata = obj["metadata"]
-    kept: dict[str, Any] = {"kind": kind, "apiVersion": obj.get("apiVersion") or API_VERSIONS.get(kind, "")}
+    kept: dict[str, Any] = {
+        "kind": kind,
+        "apiVersion": _shared(obj.get("apiVersion") or API_VERSIONS.get(kind, ""), pool),
+    }
     for name, value in obj.items():
         if name == "metadata":
             kept["metadata"] = _metadata(metadata, pool)
@@ -69,7 +96,7 @@ def compact(obj: dict[str, Any], kind: str, pool: StringPool) -> dict[str, Any]:
     return kept
 
 
-def _metadata(metadata: dict[str, Any], pool: StringPool) -> dict[str, Any]:
+def _metadata(metadata: dict[str, Any], pool: ValuePool) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in metadata.items():
         if name == "managedFields":
@@ -99,11 +126,13 @@ def _status(status: Any, kind: str) -> dict[str, Any]:
     return kept
 
 
-def _shared(value: Any, pool: StringPool) -> Any:
-    if isinstance(value, str):
+def _shared(value: Any, pool: ValuePool) -> Any:
+    kind = type(value)
+    if kind is str:
         return pool.share(value) if len(value) <= _LONGEST_SHARED else value
-    if isinstance(value, dict):
-        return {pool.share(name): _shared(each, pool) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_shared(each, pool) for each in value]
-    return value
+    if kind is dict:
+        return pool.share_map({pool.share(name): _shared(each, pool) for name, each in value.items()})
+    if kind is list:
+        return pool.share_list([_shared(each, pool) for each in value])
+    # By its type, since True equals 1.
+    return pool.share_number(value) if kind is int else value

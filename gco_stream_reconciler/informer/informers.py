@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gco_stream_reconciler.informer.cache import Change
-from gco_stream_reconciler.informer.compaction import StringPool
+from gco_stream_reconciler.informer.compaction import ValuePool
 from gco_stream_reconciler.informer.ports import KindClient, ReflectorObserver, Uniform
 from gco_stream_reconciler.informer.reflector import Reflector
 
@@ -50,7 +50,7 @@ class Informers:
         observer: ReflectorObserver,
         silence_seconds: float = 75.0,
     ) -> None:
-        pool = StringPool()
+        pool = ValuePool()
         self._on_change = on_change
         self._clock = clock
         self._reflectors: dict[Place, Reflector] = {

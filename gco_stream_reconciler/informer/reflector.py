@@ -27,7 +27,7 @@ from gco_stream_reconciler.errors import (
     UnavailableError,
 )
 from gco_stream_reconciler.informer.cache import Cache, Change, MalformedAnswerError, OlderListingError
-from gco_stream_reconciler.informer.compaction import StringPool
+from gco_stream_reconciler.informer.compaction import ValuePool
 from gco_stream_reconciler.informer.ports import (
     OPENED,
     KindClient,
@@ -105,12 +105,12 @@ class Reflector:
         clock: Callable[[], float],
         random: Uniform,
         observer: ReflectorObserver,
-        pool: StringPool | None = None,
+        pool: ValuePool | None = None,
         silence_seconds: float = 75.0,
     ) -> None:
         self.kind = kind
         self.namespace = namespace
-        self.cache = Cache(kind=kind, pool=pool or StringPool())
+        self.cache = Cache(kind=kind, pool=pool or ValuePool())
         self.synced = asyncio.Event()
         """Set once the first listing is in the cache and announced."""
         self.state: State = Listing()

@@ -1,10 +1,10 @@
 """What the gauges about endpoints show: this Region's last report of each. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from gco_stream_reconciler.endpoints.model import Exposure, RegionStatus, State
+from gco_stream_reconciler.endpoints.model import CanaryStatus, Exposure, RegionStatus, State
 from gco_stream_reconciler.telemetry.scrape import Reading
 
 OTHER = "other"
@@ -68,31 +68,36 @@ class EndpointGauges:
 
     def exposures(self) -> Iterable[Reading]:
         """Labels endpoint, exposure → 1."""
-        return [
-            ((name, _known(shown.status.exposure, _EXPOSURES)), 1.0) for name, shown in self._shown.items()
-        ]
+        for name, shown in self._each():
+            yield (name, _known(shown.status.exposure, _EXPOSURES)), 1.0
 
     def zero_ready_seconds(self) -> Iterable[Reading]:
         """Label endpoint → seconds without a ready replica."""
-        now = self._clock()
-        return [
-            ((name,), 0.0 if shown.zero_ready_since is None else max(0.0, now - shown.zero_ready_since))
-            for name, shown in self._shown.items()
-        ]
+        for name, shown in self._each():
+            since = shown.zero_ready_since
+            yield (name,), 0.0 if since is None else max(0.0, self._clock() - since)
 
     def weights_wanted(self) -> Iterable[Reading]:
         """Label endpoint → the canary's percent that the item asks for, of endpoints with a canary."""
-        return [((name,), float(wanted)) for name, wanted, _ in self._weights()]
+        for name, canary in self._canaries():
+            yield (name,), float(canary.weight_desired)
 
     def weights_applied(self) -> Iterable[Reading]:
         """Label endpoint → the canary's percent that the Ingress has, of endpoints with a canary."""
-        return [((name,), float(applied)) for name, _, applied in self._weights()]
+        for name, canary in self._canaries():
+            yield (name,), float(canary.weight_applied)
 
-    def _weights(self) -> Iterable[tuple[str, int, int]]:
-        for name, shown in self._shown.items():
-            canary = shown.status.canary
-            if canary is not None:
-                yield name, canary.weight_desired, canary.weight_applied
+    def _canaries(self) -> Iterator[tuple[str, CanaryStatus]]:
+        for name, shown in self._each():
+            if shown.status.canary is not None:
+                yield name, shown.status.canary
+
+    def _each(self) -> Iterator[tuple[str, _Shown]]:
+        """Those of the moment of the first, as they are when their turn comes; endpoints that go meanwhile are left out."""
+        for name in tuple(self._shown):
+            shown = self._shown.get(name)
+            if shown is not None:
+                yield name, shown
 
 
 def _known(value: str | None, known: frozenset[str]) -> str:

@@ -1,15 +1,19 @@
 """Probes and metrics over HTTP."""
 
+import asyncio
 import json
 from dataclasses import asdict
 from typing import Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gco_stream_reconciler.listener import Listener
+from gco_stream_reconciler.telemetry.exposition import pieces
 from gco_stream_reconciler.telemetry.health import Check, Health, reasons
+
+_SLICE_SECONDS = 0.005
 
 
 class ProbeServer:
@@ -54,9 +58,16 @@ class ProbeServer:
         return _probe(self._health.ready)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        """All of it is collected before the first byte goes out: a failure half-way must not look like an answer."""
+        clock = asyncio.get_running_loop().time
+        collected: list[bytes] = []
+        slice_ends = clock() + _SLICE_SECONDS
+        for piece in pieces(self._registry):
+            collected.append(piece)
+            if clock() >= slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = clock() + _SLICE_SECONDS
+        return web.Response(body=b"".join(collected), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _probe(checks: tuple[Check, ...]) -> web.Response:

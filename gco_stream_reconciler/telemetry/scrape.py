@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from gco_stream_reconciler.telemetry.instruments import Instruments
 
@@ -15,12 +15,39 @@ Reading = tuple[Sequence[str], float]
 
 @dataclass(frozen=True, slots=True)
 class ScrapedGauge:
-    """A gauge and how its series are read. `read` gives none of them where there is nothing to tell."""
+    """A gauge and how its series are read. `read` gives none of them where there is nothing to tell.
+
+    It may be taken piece by piece while the loop goes on, so it must bear changes on the way.
+    """
 
     name: str
     meaning: str
     labels: tuple[str, ...]
     read: Callable[[], Iterable[Reading]]
+
+
+class ScrapedFamily(Metric):
+    """A gauge whose readings are made while they are taken.
+
+    Those of ten thousand endpoints at once would be garbage that the collector walks, and samples cost more than text.
+    """
+
+    def __init__(self, gauge: ScrapedGauge) -> None:
+        self.read = gauge.read
+        self.labels = gauge.labels
+        super().__init__(gauge.name, gauge.meaning, "gauge")
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The readings of this moment as the library has them."""
+        return [
+            Sample(self.name, dict(zip(self.labels, values, strict=True)), value)
+            for values, value in self.read()
+        ]
+
+    @samples.setter
+    def samples(self, value: list[Sample]) -> None:
+        """Nothing: the library's constructor sets an empty list."""
 
 
 class ScrapedGauges(Collector):
@@ -33,17 +60,9 @@ class ScrapedGauges(Collector):
         instruments.registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
-        """The families without series, by which the registry refuses a second one of a name."""
-        return [_family(gauge) for gauge in self._gauges]
+        """The families, by whose names the registry refuses a second one; nothing is read for that."""
+        return [ScrapedFamily(gauge) for gauge in self._gauges]
 
     def collect(self) -> Iterable[Metric]:
-        """The families with the series of this moment."""
-        for gauge in self._gauges:
-            family = _family(gauge)
-            for labels, value in gauge.read():
-                family.add_metric(labels, value)
-            yield family
-
-
-def _family(gauge: ScrapedGauge) -> GaugeMetricFamily:
-    return GaugeMetricFamily(gauge.name, gauge.meaning, labels=gauge.labels)
+        """The families; whoever takes one reads its series."""
+        return [ScrapedFamily(gauge) for gauge in self._gauges]

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.informer.cache import Cache
-from gco_stream_reconciler.informer.compaction import StringPool
+from gco_stream_reconciler.informer.compaction import ValuePool
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
 from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan
@@ -88,7 +88,7 @@ async def _cycles(queue: WorkQueue, keys: list[str]) -> float:
 
 def _cache(endpoints: int) -> dict[str, float]:
     """Memory of the caches, filled from the bytes of listings as the informers fill them."""
-    pool = StringPool()
+    pool = ValuePool()
     pages = _pages(endpoints)
     caches = {kind: Cache(kind=kind, pool=pool) for kind in pages}
     gc.collect()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gco_stream_reconciler.informer.cache import Cache, Change, OlderListingError
-from gco_stream_reconciler.informer.compaction import StringPool
+from gco_stream_reconciler.informer.compaction import ValuePool
 from tests.doubles.kind_client import FakeKind
 
 NAMES = st.sampled_from(["x", "x-canary", "y"])
@@ -39,7 +39,7 @@ class CacheMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.server = FakeKind(clock=lambda: 0.0)
-        self.cache = Cache(kind="Deployment", pool=StringPool(limit=50))
+        self.cache = Cache(kind="Deployment", pool=ValuePool(limit=50))
         self.sent: int | None = None
         """Position of the open watch in the server's versions; None: nothing was listed yet."""
         self.listing: tuple[list[dict[str, Any]], int] | None = None

@@ -7,7 +7,7 @@ from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.status import same_report
 from gco_stream_reconciler.informer.cache import endpoint_keys
-from gco_stream_reconciler.informer.compaction import StringPool, compact
+from gco_stream_reconciler.informer.compaction import ValuePool, compact
 from gco_stream_reconciler.planning.actions import ObjectRef
 from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan
@@ -37,7 +37,7 @@ def _observed(world: World) -> dict[str, dict[ObjectRef, Object]]:
         labels = obj["metadata"].get("labels") or {}
         if kind not in WORKLOADS or namespace != NAMESPACE or labels.get("gco.io/type") != "inference":
             continue
-        small = compact(obj, kind, StringPool())
+        small = compact(obj, kind, ValuePool())
         for key in endpoint_keys(small):
             found.setdefault(key, {})[ObjectRef(kind, namespace, name)] = small
     return found

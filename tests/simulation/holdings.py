@@ -21,7 +21,11 @@ _LISTS = (list, tuple, set, frozenset, deque)
 _ELSEWHERE = ("tests.", "asyncio", "_asyncio", "structlog", "logging", "random", "threading", "_thread")
 
 CAPACITY: Mapping[str, int] = {
-    "StringPool._strings": 32_768,
+    "ValuePool._strings": 32_768,
+    "ValuePool._numbers": 4_096,
+    # Field names and items of 4,096 maps and lists; their keys have as many entries again.
+    "ValuePool._maps": 60_000,
+    "ValuePool._lists": 30_000,
     "EventRecorder._buckets": 4_096,
     "Cache._floors": 10_000,
     "Cache._gone": 10_000,

@@ -9,7 +9,7 @@ from gco_stream_reconciler.informer.cache import (
     OlderListingError,
     endpoint_keys,
 )
-from gco_stream_reconciler.informer.compaction import StringPool
+from gco_stream_reconciler.informer.compaction import ValuePool
 
 TYPE = {"gco.io/type": "inference"}
 
@@ -34,7 +34,7 @@ def obj(
 
 
 def listed(*items: dict[str, Any], version: int | str = 100) -> Cache:
-    cache = Cache(kind="Deployment", pool=StringPool())
+    cache = Cache(kind="Deployment", pool=ValuePool())
     cache.listing_started()
     cache.replace([cache.compact(item) for item in items], str(version))
     return cache

@@ -30,7 +30,7 @@ def test_an_endpoint_has_one_exposure_at_a_time() -> None:
     found, _ = gauges()
     found.show("llama", RUNNING)
     found.show("llama", replace(RUNNING, exposure=Exposure.REMOVED_BY_WATCHDOG))
-    assert found.exposures() == [(("llama", "removed-by-watchdog"), 1.0)]
+    assert [*found.exposures()] == [(("llama", "removed-by-watchdog"), 1.0)]
 
 
 def test_endpoints_are_counted_by_state_and_exposure() -> None:
@@ -72,8 +72,8 @@ def test_weights_are_told_of_endpoints_with_a_canary_only() -> None:
     found, _ = gauges()
     found.show("plain", RUNNING)
     found.show("split", replace(RUNNING, canary=CanaryStatus(State.CREATING, 0, 10, 0)))
-    assert found.weights_wanted() == [(("split",), 10.0)]
-    assert found.weights_applied() == [(("split",), 0.0)]
+    assert [*found.weights_wanted()] == [(("split",), 10.0)]
+    assert [*found.weights_applied()] == [(("split",), 0.0)]
 
 
 def test_the_series_of_an_endpoint_end_when_it_is_forgotten_deleted_or_not_ours() -> None:
