@@ -22,7 +22,7 @@ REPLICA_LAG_SECONDS = 30.0
 """How long a written status counts as current although the replica that is read does not show it yet."""
 
 _PATIENCE_SECONDS = 10.0
-_LOOK_AGAIN_SECONDS = 0.5
+_LOOK_AGAIN_SECONDS = 1.0
 
 CONFLICT_SECONDS = 1.0
 """After a lost condition: a replica may go on showing what the home Region has no more, and must not be asked in a circle."""

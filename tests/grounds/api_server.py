@@ -3,6 +3,7 @@
 Nothing but those two runs: `tests.grounds.workloads` plays the controllers that an endpoint's life needs.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -20,6 +21,7 @@ TOKEN = "tests"
 PROGRAMS = ("etcd", "kube-apiserver")
 _START_SECONDS = 90.0
 _CALL_SECONDS = 5.0
+_REVISIONS = 3
 
 
 def why_no_real_api_server(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -63,7 +65,17 @@ def _etcd(assets: Path, folder: Path) -> Iterator[str]:
     ]
     log = folder / "etcd.log"
     with on_a_leash(command, log=log, answers=lambda: _ok(f"{url}/health"), start_seconds=_START_SECONDS):
+        _grow_older(url)
         yield url
+
+
+def _grow_older(etcd: str) -> None:
+    """Let the first revisions pass, so that the API server starts with versions that are too old to watch from."""
+    key = base64.b64encode(b"age").decode()
+    for _ in range(_REVISIONS):
+        body = json.dumps({"key": key, "value": ""}).encode()
+        request = urllib.request.Request(f"{etcd}/v3/kv/put", data=body, method="POST")  # noqa: S310 - our own URL
+        urllib.request.urlopen(request, timeout=_CALL_SECONDS).close()  # noqa: S310 - our own URL
 
 
 @contextlib.contextmanager
