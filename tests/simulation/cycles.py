@@ -18,8 +18,9 @@ REST_SECONDS = 1000.0
 """Longer than the longest memory: a failed reconcile's backoff, and three resyncs."""
 BOUNDED: Mapping[str, int] = {
     **CAPACITY,
-    # Those of the minutes before the last Event; the next one takes them away.
-    "_Series.name": 1_024,
+    # A text is remembered as name and as value.
+    "ValuePool._strings": 2 * CAPACITY["ValuePool._strings"],
+    "_Series.name": 4_096,
     # Drops of the minute before the last one; the next drop takes them away.
     "RecentReads._dropped": 2_048,
 }
