@@ -38,7 +38,7 @@ class Cluster:
         log: RequestLog | None = None,
     ) -> None:
         self._log = log
-        self._session = session
+        self.session = session
         self.kubeconfig = str(kubeconfig)
         self.namespace = namespace
 
@@ -110,7 +110,7 @@ class Cluster:
         """Raises RefusedError."""
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": content_type} if data else {}
-        async with self._session.request(method, path, data=data, headers=headers) as response:
+        async with self.session.request(method, path, data=data, headers=headers) as response:
             text = await response.text()
             if not response.ok:
                 raise RefusedError(response.status, text)

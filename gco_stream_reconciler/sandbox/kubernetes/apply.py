@@ -101,6 +101,11 @@ def ownership_of(obj: Object) -> Ownership:
     }
 
 
+def is_owned(obj: Object, fields: Tree) -> bool:
+    """Whether anybody owns any of these fields of an object."""
+    return any(intersection(holding.fields, fields) for holding in ownership_of(obj).values())
+
+
 def managed_fields(ownership: Ownership, live: Object | None = None) -> list[Object]:
     """The managedFields of an ownership, in the API server's order. live: the stored object, whose trees are in order."""
     ordered = {id(holding.fields) for holding in ownership_of(live).values()} if live is not None else ()
@@ -149,11 +154,12 @@ def apply(
     """
     ownership = ownership_of(live)
     before = ownership.get(writer.manager)
-    claim = outside(difference(applied(config, node), _NEVER_OWNED), writer.without)
+    whole = applied(config, node)
+    claim = outside(difference(whole, _NEVER_OWNED), writer.without)
     ownership[writer.manager] = Holding(claim, writer.api_version, before.time if before else "")
     merged = merge(live, config, node)
     if before is not None:
-        merged = _pruned(merged, before.fields, ownership, node)
+        merged = _pruned(merged, before.fields, whole, ownership, node)
     changed, removed = compare(live, merged, node)
     changed = outside(difference(changed, _NEVER_OWNED), writer.without)
     others = [manager for manager in ownership if manager != writer.manager]
@@ -166,14 +172,14 @@ def apply(
         raise ConflictsError(conflicts)
     for manager in others:
         _take(ownership, manager, union(changed, removed))
-    if changed or removed:
+    if changed or removed or merged != live:  # another order of a list's items is a change of no field
         ownership[writer.manager] = replace(ownership[writer.manager], time=writer.time)
     return merged, ownership
 
 
-def _pruned(merged: Object, before: Tree, ownership: Ownership, node: Node) -> Object:
-    """Without what the applier claimed before and nobody claims now."""
-    claimed: Tree = {}
+def _pruned(merged: Object, before: Tree, now: Tree, ownership: Ownership, node: Node) -> Object:
+    """Without what the applier claimed before and nobody claims now. now: what it applies, the object's name included."""
+    claimed = now
     for holding in ownership.values():
         claimed = union(claimed, holding.fields)
     dropped = difference(with_named(before, node), with_named(claimed, node))

@@ -100,10 +100,9 @@ def _strategy(strategy: Object) -> Object:
 
 def _pod_spec(spec: Object) -> Object:
     spec = _with(spec, _POD)
-    if "serviceAccountName" in spec:
-        spec = spec if spec.get("serviceAccount") == spec["serviceAccountName"] else {
-            **spec, "serviceAccount": spec["serviceAccountName"],
-        }  # fmt: skip
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account and not spec.get("serviceAccountName") == spec.get("serviceAccount") == account:
+        spec = {**spec, "serviceAccountName": account, "serviceAccount": account}
     for name in ("containers", "initContainers"):
         spec = _at(spec, name, _each(_container))
     return _at(spec, "volumes", _each(_volume))
@@ -130,7 +129,10 @@ def _volume(volume: Object) -> Object:
         "configMap": {"defaultMode": 420},
         "secret": {"defaultMode": 420},
         "projected": {"defaultMode": 420},
+        "hostPath": {"type": ""},
     }
+    if volume.keys() <= {"name"}:
+        volume = {**volume, "emptyDir": {}}
     for source, values in modes.items():
         volume = _at(volume, source, lambda found, values=values: _with(found, values))  # type: ignore[misc]
     return volume

@@ -126,14 +126,11 @@ def with_named(tree: Tree, node: Node) -> Tree:
 
 
 def paths(tree: Tree, prefix: Path = ()) -> Iterator[Path]:
-    """Every path of the set."""
-    for step, inner in tree.items():
-        if step == _MEMBER:
-            continue
-        path = (*prefix, step)
-        if has(inner):
-            yield path
-        yield from paths(inner, path)
+    """Every path of the set, those of a level before those below it."""
+    steps = [step for step in tree if step != _MEMBER]
+    yield from ((*prefix, step) for step in steps if has(tree[step]))
+    for step in steps:
+        yield from paths(tree[step], (*prefix, step))
 
 
 def shown(path: Path) -> str:
@@ -188,7 +185,10 @@ def applied(value: Any, node: Node) -> Tree:
     if isinstance(value, dict) and value and not node.atomic:
         tree: Tree = {}
         for name, inner in value.items():
-            below = applied(inner, node.child(name) or ANYTHING)
+            child = node.child(name) or ANYTHING
+            if inner == [] and is_keyed(child):
+                continue
+            below = applied(inner, child)
             free = node.shape != "struct" and bool(below)
             tree[f"f:{name}"] = {_MEMBER: _LEAF, **below} if free else below
         return tree

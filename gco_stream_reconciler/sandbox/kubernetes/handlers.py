@@ -54,7 +54,8 @@ def answer(store: Store, call: Call) -> Answer:  # noqa: PLR0911 - one a verb
             return _create(store, call)
         case "update":
             new, warnings = _declared(_object(call), call)
-            return Answer(200, _update(store, call, new), warnings)
+            there = (call.kind.kind, call.place, call.name) in store.objects
+            return Answer(200 if there else 201, _update(store, call, new), warnings)
         case "patch":
             return _patch(store, call)
         case "delete":
@@ -161,7 +162,8 @@ def _patched(old: Object, call: Call) -> Object:
         else:
             new = patches.json_patch(old, call.body)
     except patches.PatchError as error:
-        message = f"the server rejected our request due to an error in our request: {error}"
+        message = "the server rejected our request due to an error in our request"
+        message += "" if call.content_type == patches.JSON else f": {error}"
         raise statuses.RefusedError(422, message, "Invalid", {}) from error
     if not isinstance(new, dict):
         raise statuses.bad_request("the patched object is no object")
@@ -211,11 +213,12 @@ def _scale_of(obj: Object) -> Object:
     meta = obj["metadata"]
     names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     labels = obj["spec"]["selector"].get("matchLabels") or {}
+    replicas = obj["spec"].get("replicas")
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: meta[name] for name in names if name in meta},
-        "spec": {"replicas": obj["spec"].get("replicas", 0)},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": {
             "replicas": (obj.get("status") or {}).get("replicas", 0),
             "selector": ",".join(f"{key}={labels[key]}" for key in sorted(labels)),
@@ -237,13 +240,14 @@ def _scaled(old: Object, scale: Object) -> Object:
 # --- Deletes --------------------------------------------------------------------------------------------------
 
 
-def _is_foreground(call: Call) -> bool:
+def _is_foreground(call: Call) -> bool | None:
+    """Whether the dependents go first; None where the call does not say."""
     options = call.body if isinstance(call.body, dict) else {}
     policy = options.get("propagationPolicy") or call.query.get("propagationPolicy")
     if policy not in (None, "", "Background", "Foreground", "Orphan"):
         problem = f'propagationPolicy: Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan"'
         raise statuses.RefusedError(422, f'DeleteOptions.meta.k8s.io "" is invalid: {problem}', "Invalid", {})
-    return policy == "Foreground"
+    return policy == "Foreground" if policy else None
 
 
 def _delete(store: Store, call: Call) -> Answer:

@@ -75,6 +75,7 @@ def _strategic_list(items: list[Any], patch: list[Any], node: Node) -> list[Any]
     if any(entry.get("$patch") == "replace" for entry in patch):
         return [entry for entry in patch if "$patch" not in entry]
     result = {entry.get(key): entry for entry in items}
+    named: list[Any] = []
     for entry in patch:
         name = entry.get(key)
         if name is None:
@@ -83,7 +84,20 @@ def _strategic_list(items: list[Any], patch: list[Any], node: Node) -> list[Any]
             result.pop(name, None)
         else:
             result[name] = strategic_patch(result.get(name), entry, node.item())
-    return list(result.values())
+            named.append(name)
+    had = [entry.get(key) for entry in items]
+    return [result[name] for name in _order(had, named) if name in result]
+
+
+def _order(had: list[Any], named: list[Any]) -> list[Any]:
+    """The keys of a merged list. had: in the live list's order. named: in the patch's order, which holds."""
+    others = [name for name in had if name not in named]
+    order: list[Any] = []
+    for name in dict.fromkeys(named):
+        while name in had and others and had.index(others[0]) < had.index(name):
+            order.append(others.pop(0))
+        order.append(name)
+    return order + others
 
 
 # --- JSON patch -----------------------------------------------------------------------------------------------

@@ -98,10 +98,11 @@ def terminating_namespace(kind: Kind, namespace: str, name: str) -> RefusedError
     return RefusedError(403, f'{kind.resource} "{name}" is forbidden: {problem}', "Forbidden", details)
 
 
-def already_exists(kind: Kind, name: str) -> RefusedError:
-    """409 of a create."""
+def already_exists(kind: Kind, name: str, meta: dict[str, Any]) -> RefusedError:
+    """409 of a create. meta: of the object that is there."""
     details = _details(name, kind.group, kind.plural)
-    return RefusedError(409, f'{kind.resource} "{name}" already exists', "AlreadyExists", details)
+    state = "object is being deleted: " if meta.get("deletionTimestamp") else ""
+    return RefusedError(409, f'{state}{kind.resource} "{name}" already exists', "AlreadyExists", details)
 
 
 def _conflict(kind_name: str, group: str, kind: str, name: str, problem: str) -> RefusedError:
@@ -183,5 +184,4 @@ def _manager(conflict: Conflict) -> str:
         return text
     if manager.subresource:
         text += f' with subresource "{manager.subresource}"'
-    text += f" using {holding.api_version}"
-    return f"{text} at {holding.time}" if holding.time else text
+    return f"{text} using {holding.api_version}"

@@ -28,6 +28,7 @@ from gco_stream_reconciler.sandbox.kubernetes.typing_checks import apply_problem
 from gco_stream_reconciler.sandbox.kubernetes.validation import Problem, problems
 
 _FOREGROUND = "foregroundDeletion"
+_REPLICAS: Tree = {"f:spec": {"f:replicas": {}}}
 _WITHOUT: dict[str, Tree] = {
     "": {"f:status": {}},
     "status": {"f:spec": {}, "f:metadata": {"f:labels": {}}},
@@ -59,8 +60,9 @@ class Store(Objects):
             meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
         name = meta.get("name", "")
         self._check_namespace(kind, namespace, name)
-        if (kind.kind, namespace, name) in self.objects:
-            raise statuses.already_exists(kind, name)
+        there = self.objects.get((kind.kind, namespace, name))
+        if there is not None:
+            raise statuses.already_exists(kind, name, there["metadata"])
         if meta.get("resourceVersion"):
             raise statuses.bad_request("resourceVersion should not be set on objects to be created")
         new = defaulted(without_status(new, None, kind), kind.kind)
@@ -101,7 +103,12 @@ class Store(Objects):
             new = defaulted(without_status(new, old, kind), kind.kind)
         if kind.kind == "Service":
             new = allocated(new, old, 0)
-        ownership = ssa.update(old, new, root(kind.kind), self._writer(kind, manager, "Update", subresource))
+        if subresource == "scale" and not ssa.is_owned(old, _REPLICAS):
+            # The API server notes who scales only where somebody owns the number.
+            ownership = ssa.ownership_of(old)
+        else:
+            writer = self._writer(kind, manager, "Update", subresource)
+            ownership = ssa.update(old, new, root(kind.kind), writer)
         return self._put(kind, old, new, ownership, subresource=subresource, dry_run=dry_run)
 
     def apply(
@@ -152,10 +159,13 @@ class Store(Objects):
         *,
         uid: str | None = None,
         version: str | None = None,
-        foreground: bool = False,
+        foreground: bool | None = None,
         dry_run: bool = False,
     ) -> tuple[Object, bool]:
-        """DELETE; returns the object and whether it is gone. Finalizers keep it, with a deletionTimestamp."""
+        """DELETE; returns the object and whether it is gone. Finalizers keep it, with a deletionTimestamp.
+
+        foreground: whether its dependents go first, None where the call does not say.
+        """
         old = self.get(kind, namespace, name)
         meta = old["metadata"]
         if uid and uid != meta["uid"]:
@@ -165,6 +175,8 @@ class Store(Objects):
         finalizers = list(meta.get("finalizers", ()))
         if foreground and _FOREGROUND not in finalizers:
             finalizers.append(_FOREGROUND)
+        elif foreground is False:
+            finalizers = [each for each in finalizers if each != _FOREGROUND]
         if dry_run:
             return old, not finalizers
         if kind.kind == "Namespace":
