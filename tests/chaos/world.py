@@ -114,8 +114,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
 
 def _dynamodb_local(folder: Path, port: int) -> Process:
     home = Path(os.environ.get("DYNAMODB_LOCAL_DIR") or FETCHED).resolve()
-    # It stands for a service with processors of its own, so it has no optimising compiler to pay for.
-    command = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    command = ["java", "-Xmx512m", "-XX:+UseSerialGC"]
     command += ["-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
     command[0] = shutil.which("java") or "java"
     command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
