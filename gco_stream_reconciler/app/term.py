@@ -70,10 +70,24 @@ class Term:
             region=settings.place.region,
             clock=clock,
         )
-        orphans = OrphanWatch()
-        identity = TableIdentity(parts.table, plan_settings.table_id, log=parts.log)
+        self._orphans = OrphanWatch()
+        self._identity = TableIdentity(parts.table, plan_settings.table_id, log=parts.log)
         self._announcer = EventAnnouncer(parts.events, log=parts.log, is_busy=self._is_busy)
-        self._reconciler = Reconciler(
+        self._reconciler = self._make_reconciler(plan_settings)
+        self._resync = self._make_resync(plan_settings)
+        self.consumer = StreamConsumer(
+            adapter=DynamoDbStreamsAdapter(parts.streams, now=parts.now),
+            sink=self,
+            settings=settings.stream,
+            region=settings.place.region,
+            clock=clock,
+            random=parts.random,
+            observer=parts.metrics.stream,
+        )
+
+    def _make_reconciler(self, plan_settings: PlanSettings) -> Reconciler:
+        parts = self._parts
+        return Reconciler(
             table=parts.table,
             cluster=parts.cluster,
             cache=parts.informers,
@@ -89,9 +103,9 @@ class Term:
             recent=self._recent,
             inventory=self.inventory,
             orphans=Orphans(
-                watch=orphans,
-                limit=self._cleanup_limit(orphans, identity),
-                deletes=settings.orphans.orphans == "delete",
+                watch=self._orphans,
+                limit=self._cleanup_limit(),
+                deletes=parts.settings.orphans.orphans == "delete",
                 look_soon=lambda: self.request_resync("item gone"),
             ),
             announcer=self._announcer,
@@ -100,10 +114,13 @@ class Term:
             reactions=self._reactions,
             observer=parts.metrics,
             settings=plan_settings,
-            clock=clock,
+            clock=parts.clock,
             now=parts.now,
         )
-        self._resync = Resync(
+
+    def _make_resync(self, plan_settings: PlanSettings) -> Resync:
+        parts = self._parts
+        return Resync(
             table=parts.table,
             cache=parts.informers,
             queue=self,
@@ -112,44 +129,35 @@ class Term:
             orphans=OrphanLook(
                 table=parts.table,
                 cache=parts.informers,
-                watch=orphans,
-                identity=identity,
+                watch=self._orphans,
+                identity=self._identity,
                 settings=plan_settings,
                 observer=parts.metrics,
-                clock=clock,
+                clock=parts.clock,
                 log=parts.log,
             ),
-            identity=identity,
+            identity=self._identity,
             settings=plan_settings,
-            interval_seconds=settings.controller.effective_resync_seconds,
+            interval_seconds=parts.settings.controller.effective_resync_seconds,
             observer=parts.metrics,
-            clock=clock,
+            clock=parts.clock,
             now=parts.now,
             random=parts.random,
             log=parts.log,
-        )
-        self.consumer = StreamConsumer(
-            adapter=DynamoDbStreamsAdapter(parts.streams, now=parts.now),
-            sink=self,
-            settings=settings.stream,
-            region=settings.place.region,
-            clock=clock,
-            random=parts.random,
-            observer=parts.metrics.stream,
         )
 
     def _is_busy(self) -> bool:
         """Whether changes of the table wait for a worker. What only tells of the work lets it go first then."""
         return self.queue.waiting_in(Lane.LIVE) >= self._workers
 
-    def _cleanup_limit(self, orphans: OrphanWatch, identity: TableIdentity) -> CleanupLimit:
+    def _cleanup_limit(self) -> CleanupLimit:
         parts = self._parts
         return CleanupLimit(
             cluster=parts.cluster,
             cache=parts.informers,
             inventory=self.inventory,
-            orphans=orphans,
-            identity=identity,
+            orphans=self._orphans,
+            identity=self._identity,
             namespace=parts.settings.place.namespace,
             limit=parts.settings.orphans.deletion_limit,
             observer=parts.metrics,
