@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 # What DynamoDB always says. An absent item and a write are answered with an empty object.
 _MEMBERS = {
+    "BatchGetItem": "Responses",
     "DescribeStream": "StreamDescription",
     "DescribeTable": "Table",
     "GetRecords": "Records",

@@ -1,18 +1,19 @@
 """The endpoint table: reads, scans, and the one write that the controller makes."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
 from gco_stream_reconciler.aws.calls import with_retries
+from gco_stream_reconciler.aws.conditions import SameEndpoint, Unchanged, whole_map, within_map
 from gco_stream_reconciler.aws.errors import own_errors
+from gco_stream_reconciler.aws.item_reads import Found, Item, ItemReads
 from gco_stream_reconciler.aws.session import Clients
 from gco_stream_reconciler.errors import ConditionFailedError, LeaseNotHeldError
 from gco_stream_reconciler.settings import PlaceSettings
 
-Item = dict[str, Any]
 T = TypeVar("T")
 
 _ATTRIBUTES = (
@@ -74,6 +75,7 @@ class EndpointTable:
         self._home = f"table {place.table_name} in {place.home_region}"
         self._local = f"table {place.table_name} in {place.read_region}"
         self._random = random
+        self._reads = ItemReads(self._local_item, self._local_items, where=self._local)
 
     async def describe(self) -> TableDescription:
         """The home table."""
@@ -93,11 +95,15 @@ class EndpointTable:
 
     async def get(self, name: str) -> Item | None:
         """One item as the read Region has it (a consistent read there), or None."""
-        return await self._get(self._clients.local, self._local, name)
+        return await self._retried(lambda: self._reads.get(name), f"item {name!a} of {self._local}")
 
     async def get_home(self, name: str) -> Item | None:
         """One item as the home Region has it, or None: for what destroys something."""
-        return await self._get(self._clients.home, self._home, name)
+
+        async def call() -> Item | None:
+            return await self._item(self._clients.home, self._home, name)
+
+        return await self._retried(call, f"item {name!a} of {self._home}")
 
     async def scan(self) -> AsyncIterator[list[Item]]:
         """Every item of the read Region, page by page, read consistently. An incomplete scan raises."""
@@ -124,8 +130,8 @@ class EndpointTable:
         Raises ConditionFailedError when the item is gone, another incarnation (`created_at`), or in another
         desired state than the one that the status speaks of.
         """
-        condition = _Condition(name, created_at, only_if_desired_state)
-        variants = (_within_map, _whole_map) if region_status_exists else (_whole_map, _within_map)
+        condition = SameEndpoint(name, created_at, only_if_desired_state)
+        variants = (within_map, whole_map) if region_status_exists else (whole_map, within_map)
         try:
             await self._update(variants[0](condition, self._name, region, status))
         except ConditionFailedError:
@@ -137,7 +143,7 @@ class EndpointTable:
 
         Raises ConditionFailedError.
         """
-        unchanged = _Unchanged(item, ("created_at", "desired_state", "spec", "target_regions"))
+        unchanged = Unchanged(item, ("created_at", "desired_state", "spec", "target_regions"))
         request = unchanged.request(self._name)
         request["UpdateExpression"] = "SET desired_state = :running"
         request["ExpressionAttributeValues"] = {
@@ -154,7 +160,7 @@ class EndpointTable:
     async def purge(self, item: Item) -> None:
         """Delete the item if every attribute is as in `item`. Raises ConditionFailedError."""
         # What is absent must be absent still: an attribute that was added since is a change too.
-        request = _Unchanged(item, tuple(sorted({*item, *_ATTRIBUTES}))).request(self._name)
+        request = Unchanged(item, tuple(sorted({*item, *_ATTRIBUTES}))).request(self._name)
 
         async def call() -> None:
             with own_errors("dynamodb:DeleteItem", self._home):
@@ -168,21 +174,25 @@ class EndpointTable:
         start: Mapping[str, Any] | None = None
         while True:
             page = await self._scan_page(self._clients.home, self._home, start, names_only=True)
-            names.update(item["endpoint_name"]["S"] for item in page.get("Items", ()))
+            names.update(_name(item) for item in page.get("Items", ()))
             start = page.get("LastEvaluatedKey")
             if not start:
                 return frozenset(names)
 
-    async def _get(self, client: Any, where: str, name: str) -> Item | None:
-        async def call() -> Item | None:
-            with own_errors("dynamodb:GetItem", where):
-                answer = await client.get_item(
-                    TableName=self._name, Key={"endpoint_name": {"S": name}}, ConsistentRead=True
-                )
-            item: Item | None = answer.get("Item")
-            return item
+    async def _local_item(self, name: str) -> Item | None:
+        return await self._item(self._clients.local, self._local, name)
 
-        return await self._retried(call, f"item {name!a} of {where}")
+    async def _item(self, client: Any, where: str, name: str) -> Item | None:
+        with own_errors("dynamodb:GetItem", where):
+            answer = await client.get_item(TableName=self._name, Key=_key(name), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
+        return item
+
+    async def _local_items(self, names: Sequence[str]) -> Found:
+        asked = {"Keys": [_key(name) for name in names], "ConsistentRead": True}
+        with own_errors("dynamodb:BatchGetItem", self._local):
+            answer = await self._clients.local.batch_get_item(RequestItems={self._name: asked})
+        return _found(answer, names)
 
     async def _scan_page(
         self, client: Any, where: str, start: Mapping[str, Any] | None, *, names_only: bool = False
@@ -222,84 +232,19 @@ class EndpointTable:
         return await with_retries(call, seconds=CALL_SECONDS, what=what, random=self._random)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unchanged:
-    """An item of which some attributes must still be as they were read, absent ones absent."""
-
-    item: Item
-    attributes: tuple[str, ...]
-
-    def request(self, table: str) -> dict[str, Any]:
-        """Key and condition of a write."""
-        conditions = ["attribute_exists(endpoint_name)"]
-        names: dict[str, str] = {}
-        values: dict[str, Any] = {}
-        for number, attribute in enumerate(self.attributes):
-            names[f"#a{number}"] = attribute
-            if attribute in self.item:
-                values[f":a{number}"] = self.item[attribute]
-                conditions.append(f"#a{number} = :a{number}")
-            else:
-                conditions.append(f"attribute_not_exists(#a{number})")
-        request: dict[str, Any] = {
-            "TableName": table,
-            "Key": {"endpoint_name": self.item["endpoint_name"]},
-            "ConditionExpression": " AND ".join(conditions),
-            "ExpressionAttributeNames": names,
-        }
-        return {**request, "ExpressionAttributeValues": values} if values else request
+def _key(name: str) -> dict[str, Any]:
+    return {"endpoint_name": {"S": name}}
 
 
-@dataclass(frozen=True, slots=True)
-class _Condition:
-    """Which item a write is about."""
-
-    name: str
-    created_at: str | None
-    desired_state: str | None
-
-    def request(self, table: str, update: str, extra: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """UpdateItem with the conditions that every status write has, and one of its own."""
-        conditions = ["attribute_exists(endpoint_name)", extra]
-        names = {"#statuses": "region_status"}
-        bound = dict(values)
-        if self.created_at is None:
-            # One that is no text was read as none.
-            conditions.append("(attribute_not_exists(created_at) OR NOT attribute_type(created_at, :text))")
-            bound[":text"] = {"S": "S"}
-        else:
-            conditions.append("created_at = :created")
-            bound[":created"] = {"S": self.created_at}
-        if self.desired_state is not None:
-            conditions.append("desired_state = :desired")
-            bound[":desired"] = {"S": self.desired_state}
-        return {
-            "TableName": table,
-            "Key": {"endpoint_name": {"S": self.name}},
-            "UpdateExpression": update,
-            "ConditionExpression": " AND ".join(conditions),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": bound,
-        }
-
-
-def _within_map(condition: _Condition, table: str, region: str, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The map is there: set our entry alone, so that other Regions' writes and ours do not meet."""
-    request = condition.request(
-        table,
-        "SET #statuses.#region = :status",
-        "attribute_type(#statuses, :map)",
-        {":status": status, ":map": {"S": "M"}},
+def _found(answer: Mapping[str, Any], names: Sequence[str]) -> Found:
+    tables = answer["Responses"].values()
+    left = [key for table in answer.get("UnprocessedKeys", {}).values() for key in table["Keys"]]
+    return Found(
+        items={_name(item): item for items in tables for item in items},
+        # An answer that speaks of no table says of no item that it is gone.
+        unanswered=frozenset(map(_name, left) if tables else names),
     )
-    request["ExpressionAttributeNames"]["#region"] = region
-    return request
 
 
-def _whole_map(condition: _Condition, table: str, region: str, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The map is absent or of another type: a nested SET would fail, so the whole attribute is set."""
-    return condition.request(
-        table,
-        "SET #statuses = :statuses",
-        "(attribute_not_exists(#statuses) OR NOT attribute_type(#statuses, :map))",
-        {":statuses": {"M": {region: status}}, ":map": {"S": "M"}},
-    )
+def _name(item: Mapping[str, Any]) -> str:
+    return str(item["endpoint_name"]["S"])

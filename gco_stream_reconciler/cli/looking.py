@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from gco_stream_reconciler.aws.endpoint_table import EndpointTable, Item
+from gco_stream_reconciler.aws.endpoint_table import EndpointTable
+from gco_stream_reconciler.aws.item_reads import Item
 from gco_stream_reconciler.cli.connection import ClusterSide
 from gco_stream_reconciler.cli.ending import CommandError
 from gco_stream_reconciler.endpoints.codec import decode_endpoint

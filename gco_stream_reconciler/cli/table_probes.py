@@ -57,10 +57,14 @@ async def _home(clients: Clients, place: PlaceSettings) -> list[Check]:
 
 
 async def _local(clients: Clients, place: PlaceSettings) -> list[Check]:
-    if clients.local is clients.home:
-        return []
-    where = f"table {place.table_name} in {place.read_region}"
-    return await _reads(clients.local, {"TableName": place.table_name}, where)
+    client, name = clients.local, place.table_name
+    where = f"table {name} in {place.read_region}"
+    reads = [] if client is clients.home else await _reads(client, {"TableName": name}, where)
+    several = {name: {"Keys": [_NOBODY]}}
+    return [
+        *reads,
+        await _tried("dynamodb:BatchGetItem", where, lambda: client.batch_get_item(RequestItems=several)),
+    ]
 
 
 async def _reads(client: Any, table: Mapping[str, Any], where: str) -> list[Check]:

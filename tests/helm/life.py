@@ -72,6 +72,7 @@ async def live(folder: Path) -> Calls:
                     await _endpoint(writer, cluster)
                     await _stalled(writer, cluster)
                     await _removed_region(writer, cluster)
+                    await _at_once(writer, called)
                     await _orphan(writer, cluster, called)
             await _events(cluster)
             return Calls(tuple(cluster.requests), frozenset(called))
@@ -126,6 +127,17 @@ async def _removed_region(writer: Writer, cluster: KubernetesServer) -> None:
             lambda name=name: not [key for key in cluster.store.objects if name == key[-1]],  # type: ignore[misc]
             bool,
         )
+
+
+async def _at_once(writer: Writer, called: set[AwsCall]) -> None:
+    """Changes that arrive together are read together. Nothing is made of a spec without an image."""
+
+    def seen() -> bool:
+        for number in range(8):
+            writer.deploy(f"beside-{number}", {}, [REGION])
+        return AwsCall("DynamoDB", "BatchGetItem", REGION) in called
+
+    await until("several items are read in one call", lambda: asyncio.to_thread(seen), bool)
 
 
 async def _orphan(writer: Writer, cluster: KubernetesServer, called: set[AwsCall]) -> None:

@@ -104,12 +104,32 @@ class Clients:
     async def get_item(self, **request: Any) -> dict[str, Any]:
         name = request["Key"]["endpoint_name"]["S"]
 
-        def read() -> Item | None:
-            self._table.looked_at[name] = asyncio.get_running_loop().time()
-            return self._table.items.get(name)
-
-        found = await self._read("table read", read)
+        found = await self._read("table read", lambda: self._look(name))
         return {"Item": found} if found is not None else {}
+
+    async def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        ((table, asked),) = request["RequestItems"].items()
+        await self._link.there()
+        fault = self._faults.draw("table read")
+        answered: list[Mapping[str, Any]] = asked["Keys"]
+        if fault == "throttle":
+            # The service answers what its capacity allowed; it refuses the whole call only where that was nothing.
+            answered = answered[: self._random.randrange(len(answered))]
+        if fault is not None and answered is asked["Keys"]:
+            await self._spoil(fault)
+        if not answered:
+            raise refusal("ProvisionedThroughputExceededException")
+        items = [self._look(key["endpoint_name"]["S"]) for key in answered]
+        left = asked["Keys"][len(answered) :]
+        await self._link.back()
+        return {
+            "Responses": {table: [item for item in items if item is not None]},
+            "UnprocessedKeys": {table: {"Keys": left, "ConsistentRead": True}} if left else {},
+        }
+
+    def _look(self, name: str) -> Item | None:
+        self._table.looked_at[name] = asyncio.get_running_loop().time()
+        return self._table.items.get(name)
 
     async def scan(self, **request: Any) -> dict[str, Any]:
         def read() -> dict[str, Any]:

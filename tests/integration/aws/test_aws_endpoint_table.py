@@ -1,5 +1,6 @@
 """The endpoint table against moto: what a read gives, and which item a status write touches."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,17 @@ async def test_an_item_is_read_as_it_was_written(it: Aws, writer: Writer) -> Non
         writer.put(sample)
     for sample in sample_items():
         assert await it.table.get(sample["endpoint_name"]["S"]) == sample
+
+
+@pytest.mark.every_ground
+async def test_reads_that_come_together_are_each_answered_with_their_own(it: Aws, writer: Writer) -> None:
+    samples = {sample["endpoint_name"]["S"]: sample for sample in sample_items()}
+    for sample in samples.values():
+        writer.put(sample)
+    # More than one call may name, some twice, and one that is not there.
+    names = [*samples, "gone", *(f"no-{number}" for number in range(30)), *samples]
+    found = await asyncio.gather(*(it.table.get(name) for name in names))
+    assert found == [samples.get(name) for name in names]
 
 
 async def test_an_item_that_is_not_there_reads_as_none(it: Aws, writer: Writer) -> None:

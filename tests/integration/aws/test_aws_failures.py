@@ -246,6 +246,69 @@ async def test_nobody_listening_is_unavailability() -> None:
         check(await failures(it), UnavailableError, "check the way to AWS")
 
 
+# --- Reads that go together -----------------------------------------------------------------------------------------
+
+
+def batches_get(answer: Answer) -> Answer:
+    """This answer to a read of several; a read of one finds its item."""
+
+    async def by_operation(request: web.Request) -> web.StreamResponse:
+        if request.headers["X-Amz-Target"].endswith(".BatchGetItem"):
+            return await answer(request)
+        return await gives({"Item": (await request.json())["Key"]})(request)
+
+    return by_operation
+
+
+async def together(it: Aws) -> list[Any]:
+    """What a read gets whose call was on its way, and two that went together after it."""
+    reads = (it.table.get(name) for name in ("first", "llama", "mistral"))
+    _, *others = await asyncio.gather(*reads, return_exceptions=True)
+    return others
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (refuses("ThrottlingException"), ThrottledError, "dynamodb:BatchGetItem on " + TABLE),
+        (refuses("InternalServerError", status=500), UnavailableError, "dynamodb:BatchGetItem on " + TABLE),
+        (raw(b'{"Responses": {"endpoints": [{"endpoint_n'), UnavailableError, "BatchGetItem"),
+        (gives({}), UnavailableError, "BatchGetItem"),
+        (gives({"Responses": {}}), ThrottledError, "left out of the answer"),
+        (gives({"Responses": {}, "UnprocessedKeys": {}}), ThrottledError, "left out of the answer"),
+        (breaks_off(b'{"Responses": {'), UnavailableError, "BatchGetItem"),
+        (hangs_up, UnavailableError, "BatchGetItem"),
+    ],
+    ids=["throttled", "500", "cut", "empty", "no table", "nothing at all", "breaks off", "hangs up"],
+)
+async def test_a_read_of_several_that_fails_says_of_no_item_that_it_is_gone(
+    answer: Answer, kind: type[ReconcilerError], said: str
+) -> None:
+    async with scripted_server(batches_get(answer)) as server, connected(server.url) as it:
+        for error in await together(it):
+            # A second try may go alone, and then it is answered.
+            assert error in ({"endpoint_name": {"S": "llama"}}, {"endpoint_name": {"S": "mistral"}}) or (
+                type(error) is kind and said in str(error)
+            ), error
+    assert "BatchGetItem" in operations(server.asked)
+
+
+async def test_a_name_that_was_left_out_of_an_answer_is_asked_for_again() -> None:
+    llama = {"endpoint_name": {"S": "llama"}}
+    left = {"endpoints": {"Keys": [{"endpoint_name": {"S": "mistral"}}], "ConsistentRead": True}}
+    answer = gives({"Responses": {"endpoints": [llama]}, "UnprocessedKeys": left})
+    async with scripted_server(batches_get(answer)) as server, connected(server.url) as it:
+        assert await together(it) == [llama, {"endpoint_name": {"S": "mistral"}}]
+    assert operations(server.asked) == ["GetItem", "BatchGetItem", "GetItem"]
+
+
+async def test_a_policy_without_reads_of_several_costs_calls_and_no_endpoint() -> None:
+    answer = refuses("AccessDeniedException")
+    async with scripted_server(batches_get(answer)) as server, connected(server.url) as it:
+        assert await together(it) == [{"endpoint_name": {"S": "llama"}}, {"endpoint_name": {"S": "mistral"}}]
+    assert Counter(operations(server.asked)) == {"GetItem": 3, "BatchGetItem": 1}
+
+
 # --- Scans --------------------------------------------------------------------------------------------------------
 
 

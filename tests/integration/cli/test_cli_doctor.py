@@ -49,7 +49,7 @@ async def test_all_well(writer: Writer, command: Commands, cluster: ClusterDoubl
     code, checks = await doctor(command)
     assert (code, troubles(checks)) == (0, {})
     assert {name.removeprefix("IAM dynamodb:") for name in checks if name.startswith("IAM")} == {
-        "DescribeTable", "GetItem", "Scan", "UpdateItem", "DeleteItem",
+        "DescribeTable", "GetItem", "BatchGetItem", "Scan", "UpdateItem", "DeleteItem",
         "DescribeStream", "GetShardIterator", "GetRecords",
     }  # fmt: skip
     assert {"verb": "patch", "resource": "deployments"}.items() <= cluster.reviewed[4].items()
@@ -169,6 +169,7 @@ async def test_a_denied_action_is_named(command: Commands) -> None:
     answers = {
         "DescribeTable": gives({"Table": table}),
         "GetItem": gives({}),
+        "BatchGetItem": gives({"Responses": {}}),
         "Scan": gives({"Items": []}),
         "UpdateItem": refuses("ConditionalCheckFailedException"),
         "DeleteItem": refuses("AccessDeniedException", "no identity-based policy allows it"),
