@@ -3,10 +3,11 @@
 A page that was cut on the way would be an empty table, a cut item a deleted endpoint, cut records a drained shard.
 """
 
-import json
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
+
+from gco_stream_reconciler import jsontext
 
 # What DynamoDB always says. An absent item and a write are answered with an empty object.
 _MEMBERS = {
@@ -33,7 +34,7 @@ def read_answer(operation: str, status: int, body: bytes) -> dict[str, Any]:
     if failed and not body:
         return {}  # the status says enough
     try:
-        found = json.loads(body)
+        found = jsontext.parse(body)
     except ValueError:
         found = None
     if isinstance(found, dict) and (failed or _MEMBERS.get(operation) in (None, *found)):

@@ -6,7 +6,6 @@ Requests and answers are the service's own JSON: numbers for times, base64 text 
 Protocol: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 """
 
-import json
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import aiohttp
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from yarl import URL
 
+from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.aws.answers import UnreadableAnswerError, read_answer
 from gco_stream_reconciler.aws.signature import Signer
 
@@ -82,7 +82,7 @@ class WireClient:
         return partial(self._call, "".join(word.capitalize() for word in name.split("_")))
 
     async def _call(self, operation: str, /, **request: Any) -> dict[str, Any]:
-        body = json.dumps(request, separators=(",", ":")).encode()
+        body = jsontext.encode(request)
         headers = await self._signed(operation, body)
         try:
             async with self._session.post(

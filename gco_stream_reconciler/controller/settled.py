@@ -1,9 +1,9 @@
 """Endpoints for which a complete look has found nothing to do: the next look needs only see that nothing has changed."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.planning.observed import KubeObject, metadata
 from gco_stream_reconciler.planning.rivals import Rivals
 
@@ -20,7 +20,7 @@ def fingerprint(
         meta = metadata(obj)
         versions.append((meta.get("uid"), meta.get("resourceVersion")))
     try:
-        text = json.dumps(item)
+        text = jsontext.encode(item)
     except (TypeError, ValueError):
         return None  # binary attributes: looked at anew each time
     return hash((text, tuple(sorted(versions, key=str)), rivals))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 from structlog.typing import FilteringBoundLogger
 from yarl import URL
 
-from gco_stream_reconciler import __version__
+from gco_stream_reconciler import __version__, jsontext
 from gco_stream_reconciler.errors import ConfigurationError, ReconcilerError, UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
@@ -123,7 +122,7 @@ class KubeClient:
         write = method != "GET"
         call = Call(method, path, body=body)
         query = {**(query or {}), "timeout": f"{max(1, int(timeout_seconds * 1000))}ms"} if write else query
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else jsontext.encode(body)
         # Half of the deadline at most: an address that does not answer must leave time for a second try.
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=min(CONNECT_SECONDS, timeout_seconds / 2), sock_read=timeout_seconds
@@ -298,7 +297,7 @@ async def _credentials(configuration: Any) -> dict[str, dict[str, str]]:
 
 def _object(call: Call, answer: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(answer)
+        parsed = jsontext.parse(answer)
     except ValueError as error:
         raise UnavailableError(
             f"{call}: the answer is not JSON: {readable(answer[:80], call.secrets)}"

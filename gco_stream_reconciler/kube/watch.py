@@ -1,11 +1,11 @@
 """List and watch of one kind in one namespace, for a reflector."""
 
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from random import Random
 from typing import Any, Literal, NamedTuple, cast
 
+from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.client import KubeClient
@@ -118,7 +118,7 @@ class KindClient:
 
     def _event(self, line: bytes) -> WatchEvent:
         try:
-            event = json.loads(line)
+            event = jsontext.parse(line)
             kind, changed = event["type"], event["object"]
         except (ValueError, KeyError, TypeError) as error:
             raise UnavailableError(
@@ -127,7 +127,7 @@ class KindClient:
         if kind == "ERROR":
             code = changed.get("code") if isinstance(changed, dict) else None
             status = code if isinstance(code, int) else 500
-            raise error_of(Call("GET", self._path, watch=True), status, json.dumps(changed).encode())
+            raise error_of(Call("GET", self._path, watch=True), status, jsontext.encode(changed))
         if (
             kind not in _TYPES
             or not isinstance(changed, dict)

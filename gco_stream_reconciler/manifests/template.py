@@ -4,11 +4,11 @@ Revision 0 is the predecessor's. Revision 1 adds a startup probe, the spec's tol
 for images that take one, and a model copy without user text in a shell line.
 """
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.endpoints.images import resolve_image
 from gco_stream_reconciler.endpoints.model import Endpoint, EndpointSpec, Toleration
 from gco_stream_reconciler.endpoints.quantity import higher_quantity, lower_quantity
@@ -51,8 +51,7 @@ def pod_template(
 
 def template_hash(template: Mapping[str, Any]) -> str:
     """16 hex digits that name a template."""
-    canonical = json.dumps(template, sort_keys=True, separators=(",", ":"))
-    return sha256(canonical.encode()).hexdigest()[:16]
+    return sha256(jsontext.canonical(template)).hexdigest()[:16]
 
 
 def container_image(endpoint: Endpoint, context: ManifestContext, role: Role) -> str:

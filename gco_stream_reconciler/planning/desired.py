@@ -5,11 +5,11 @@ dropped from it (the cluster still has the field, so a comparison of wanted fiel
 decides about its replicas; on the Service, where the Pods are reached.
 """
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests.autoscaler import autoscaler
 from gco_stream_reconciler.manifests.context import ManifestContext
@@ -105,6 +105,5 @@ def _stamped(manifest: Mapping[str, Any], marks: Mapping[str, str] | None = None
     meta = manifest["metadata"]
     annotations = {**meta.get("annotations", {}), **(marks or {})}
     marked = {**manifest, "metadata": {**meta, "annotations": annotations}}
-    canonical = json.dumps(marked, sort_keys=True, separators=(",", ":"))
-    digest = sha256(canonical.encode()).hexdigest()[:16]
+    digest = sha256(jsontext.canonical(marked)).hexdigest()[:16]
     return {**manifest, "metadata": {**meta, "annotations": {**annotations, ANNOTATION_APPLIED: digest}}}

@@ -2,10 +2,17 @@
 
 import json
 
-# Made once: the function of the module makes an encoder for every call that wants other than its own separators.
-_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+import orjson
 
 
 def compact(value: object) -> str:
     """JSON without blanks. The value must not contain itself."""
-    return _ENCODER.encode(value)
+    return encoded(value).decode()
+
+
+def encoded(value: object) -> bytes:
+    """The same as bytes."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, a lone surrogate
+        return json.dumps(value, separators=(",", ":")).encode()

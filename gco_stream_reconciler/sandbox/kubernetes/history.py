@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from gco_stream_reconciler.sandbox.kubernetes.compact import compact
+from gco_stream_reconciler.sandbox.kubernetes.compact import encoded
 from gco_stream_reconciler.sandbox.kubernetes.statuses import expired
 
 Object = dict[str, Any]
@@ -27,7 +27,7 @@ class Event:
     def encoded(self) -> bytes:
         """The object as JSON; every watch of a kind shares it with the answer to the write."""
         if not self._encoded:
-            self._encoded = compact(self.obj).encode()
+            self._encoded = encoded(self.obj)
         return self._encoded
 
 
@@ -68,7 +68,7 @@ class Shelf:
         """An object as JSON; that of the last change is shared with its watches."""
         if self.history and self.history[-1].obj is obj:
             return self.history[-1].encoded
-        return compact(obj).encode()
+        return encoded(obj)
 
     def since(self, version: int) -> list[Event]:
         """Changes after a version. Raises RefusedError 410 when some are forgotten."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from gco_stream_reconciler.sandbox.kubernetes import discovery, openapi, statuses, watches
 from gco_stream_reconciler.sandbox.kubernetes.bodies import parsed
 from gco_stream_reconciler.sandbox.kubernetes.calls import Call, call_of
-from gco_stream_reconciler.sandbox.kubernetes.compact import compact
+from gco_stream_reconciler.sandbox.kubernetes.compact import encoded
 from gco_stream_reconciler.sandbox.kubernetes.controllers import ClusterSimulation
 from gco_stream_reconciler.sandbox.kubernetes.faults import Fault, Faults
 from gco_stream_reconciler.sandbox.kubernetes.handlers import answer, view
@@ -240,7 +240,7 @@ def _openapi_v2(request: web.Request) -> web.Response:
 
 
 def _json(status: int, body: Any) -> web.Response:
-    return _encoded(status, compact(body).encode())
+    return _encoded(status, encoded(body))
 
 
 def _encoded(status: int, body: bytes) -> web.Response:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from gco_stream_reconciler.sandbox.kubernetes.calls import Call
-from gco_stream_reconciler.sandbox.kubernetes.compact import compact
+from gco_stream_reconciler.sandbox.kubernetes.compact import encoded
 from gco_stream_reconciler.sandbox.kubernetes.history import Event, Watcher
 from gco_stream_reconciler.sandbox.kubernetes.lists import number, selected
 from gco_stream_reconciler.sandbox.kubernetes.objects import Objects
@@ -112,4 +112,4 @@ def _bookmark(store: Objects, call: Call, watcher: Watcher) -> bytes:
 
 
 def _line(kind: str, obj: Object) -> bytes:
-    return compact({"type": kind, "object": obj}).encode() + b"\n"
+    return encoded({"type": kind, "object": obj}) + b"\n"
