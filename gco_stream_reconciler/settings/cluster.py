@@ -1,0 +1,74 @@
+"""Calls to the API server, and the Lease that is kept there."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from gco_stream_reconciler.settings.group import Group, variable
+
+
+class KubernetesSettings(Group):
+    """Calls to the API server."""
+
+    kubeconfig: str = Field(
+        default="", validation_alias=variable("KUBECONFIG"), description="used outside a cluster"
+    )
+    call_timeout_seconds: float = Field(
+        default=30,
+        gt=0,
+        validation_alias=variable("K8S_API_TIMEOUT"),
+        description="deadline of one read from the API server, its quick retries included",
+    )
+    write_timeout_seconds: float = Field(
+        default=4,
+        gt=0,
+        validation_alias=variable("K8S_WRITE_TIMEOUT_SECONDS"),
+        description="deadline of one write; shorter than lease minus renew deadline",
+    )
+
+
+class LeadershipSettings(Group):
+    """Lease election, with client-go's figures."""
+
+    lease_name: str = Field(
+        default="inference-monitor-leader",
+        min_length=1,
+        validation_alias=variable("LEASE_NAME"),
+        description="the Lease; the predecessor's name by default",
+    )
+    lease_seconds: float = Field(
+        default=15,
+        ge=1,
+        validation_alias=variable("LEASE_SECONDS"),
+        description="how long an unrenewed lease binds others; a whole number",
+    )
+    renew_deadline_seconds: float = Field(
+        default=10,
+        gt=0,
+        validation_alias=variable("LEASE_RENEW_DEADLINE_SECONDS"),
+        description="the leader gives up after this long without a renewal",
+    )
+    renew_interval_seconds: float = Field(
+        default=2,
+        gt=0,
+        validation_alias=variable("LEASE_RENEW_INTERVAL_SECONDS"),
+        description="time between renewals",
+    )
+    predecessor_grace_seconds: float = Field(
+        default=120,
+        ge=0,
+        validation_alias=variable("LEASE_PREDECESSOR_GRACE_SECONDS"),
+        description="a holder that is not one of ours is waited out this long, unchanged",
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlives_renewal(self) -> Self:
+        if self.lease_seconds != int(self.lease_seconds):
+            raise ValueError("LEASE_SECONDS must be a whole number (coordination/v1 leaseDurationSeconds)")
+        if self.lease_seconds <= self.renew_deadline_seconds:
+            raise ValueError("LEASE_SECONDS must be greater than LEASE_RENEW_DEADLINE_SECONDS")
+        if self.renew_deadline_seconds <= self.renew_interval_seconds * 1.2:
+            raise ValueError(
+                "LEASE_RENEW_DEADLINE_SECONDS must be greater than 1.2 times LEASE_RENEW_INTERVAL_SECONDS"
+            )
+        return self

@@ -1,0 +1,66 @@
+"""Where this process runs, and what it looks after."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from gco_stream_reconciler.settings.group import Group, split, variable
+
+
+class PlaceSettings(Group):
+    """Where this process runs and where its table is.
+
+    `region` has no default: a wrong one would empty a cluster (rule 6).
+    """
+
+    cluster_name: str = Field(
+        default="", validation_alias=variable("CLUSTER_NAME"), description="EKS cluster, in every log line"
+    )
+    region: str = Field(
+        validation_alias=variable("REGION"),
+        min_length=1,
+        description="Region whose cluster is reconciled and whose status is written",
+    )
+    dynamodb_region: str = Field(
+        default="",
+        validation_alias=variable("DYNAMODB_REGION"),
+        description="home Region of the table: all writes (default REGION)",
+    )
+    stream_region: str = Field(
+        default="",
+        validation_alias=variable("STREAM_REGION"),
+        description="Region of the stream and the reads (default DYNAMODB_REGION; a global table's users set it to REGION)",
+    )
+    table_name: str = Field(
+        default="gco-inference-endpoints",
+        validation_alias=variable("INFERENCE_ENDPOINTS_TABLE_NAME"),
+        description="the endpoint table",
+    )
+    namespace: str = Field(
+        default="gco-inference",
+        validation_alias=variable("INFERENCE_NAMESPACE"),
+        description="namespace of the endpoints and of the lease",
+    )
+    extra_namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        validation_alias=variable("NAMESPACES"),
+        description="further namespaces that items may name, comma-separated",
+    )
+
+    _split_namespaces = field_validator("extra_namespaces", mode="before")(split)
+
+    @property
+    def home_region(self) -> str:
+        """Region that takes every write of the table."""
+        return self.dynamodb_region or self.region
+
+    @property
+    def read_region(self) -> str:
+        """Region whose stream is read and whose replica answers reads."""
+        return self.stream_region or self.home_region
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace that an item may name, the default one first, each once."""
+        return tuple(dict.fromkeys((self.namespace, *self.extra_namespaces)))
