@@ -36,8 +36,9 @@ class ShardState:
 class Lineage:
     """All known shards of one stream.
 
-    Invariants: no shard is READING while its known, listed parent is not DRAINED; a shard that was found after the
-    start begins at TRIM_HORIZON; a drained shard is forgotten once it is not listed.
+    Invariants: no shard is READING while its known, listed parent is not DRAINED (a shard that were found before its
+    parent would be read at once; neither the first pages of a listing nor the children of a known shard hold such a one); a
+    shard that was found after the start begins at TRIM_HORIZON; a drained shard is forgotten once it is not listed.
     """
 
     shards: dict[str, ShardState] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gco_stream_reconciler.stream.adapter import LATEST, TRIM_HORIZON, Shard, ShardListing
 from gco_stream_reconciler.stream.shards import Lineage, Phase
@@ -47,30 +47,35 @@ class LineageMachine(RuleBasedStateMachine):
         self.service[child] = Shard(child, parent_id=parent)
         return child
 
+    def is_being_listed(self) -> bool:
+        return self.asked is not None
+
+    @precondition(lambda self: not self.is_being_listed())  # one listing at a time
     @rule()
     def list_everything(self) -> None:
         self.lineage.merge(self.listing(complete=True))
         self.seen |= set(self.service)
         self.last_complete = set(self.service)
 
+    @precondition(lambda self: not self.is_being_listed())
     @rule()
     def a_listing_is_asked_for(self) -> None:
         self.asked = self.listing(complete=True), frozenset(self.lineage.shards)
 
     @rule(parent=shards)
     def ask_for_children(self, parent: str) -> None:
+        if parent not in self.lineage.shards:
+            return  # the consumer asks about shards that it has read to their end
         children = [shard for shard in self.service.values() if shard.parent_id == parent]
         self.lineage.add(children)
         self.seen |= {shard.shard_id for shard in children}
 
+    @precondition(is_being_listed)
     @rule()
     def the_listing_that_was_asked_for_arrives(self) -> None:
-        if self.asked is None:
-            return
+        assert self.asked is not None
         (listing, known), self.asked = self.asked, None
         listed = {shard.shard_id for shard in listing.shards}
-        if listed & (self.drained - set(self.lineage.shards)):
-            return  # forgetting needs another complete listing meanwhile; there is only one at a time
         later = set(self.lineage.shards) - known
         self.lineage.merge(listing, known)
         assert later <= set(self.lineage.shards), (
@@ -79,6 +84,7 @@ class LineageMachine(RuleBasedStateMachine):
         self.seen |= listed
         self.last_complete = listed | later
 
+    @precondition(lambda self: not self.is_being_listed())
     @rule(keep=st.integers(0, 5))
     def list_in_part(self, keep: int) -> None:
         listing = self.listing(complete=False, keep=keep)
