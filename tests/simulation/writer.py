@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from tests.simulation.wishes import NOTHING, wish
 from tests.simulation.world import EPOCH, NAMESPACE, OTHER_REGION, REGION, World
 
 Item = dict[str, Any]
@@ -181,7 +182,13 @@ class RandomWriter:
             writer.remove(name)
 
     def mend(self) -> None:
-        """Replace images that cannot run, as somebody would in the end."""
+        """What somebody would do in the end: replace images that cannot run, and give one endpoint its Region back where
+        all have lost it. Nothing may be cleaned up then (rule 13), and that is no state to settle in.
+        """
+        items = sorted(self._world.table.items.items())
+        lost = [name for name, item in items if item["desired_state"]["S"] != "deleted"]
+        if lost and all(wish(item) == NOTHING for _, item in items):
+            self._writer.regions(lost[0], REGION, OTHER_REGION)
         for name, item in sorted(self._world.table.items.items()):
             if "broken" in item["spec"]["M"]["image"]["S"]:
                 self._writer.update_image(name, "vllm/vllm-openai:mended")
