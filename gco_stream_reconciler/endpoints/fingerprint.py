@@ -23,14 +23,15 @@ def spec_fingerprint(raw: Any) -> str:
 
 
 def _normal(value: Any) -> Any:
-    if not isinstance(value, Mapping) or len(value) != 1:
+    # dict before the abstract class: it is what an item consists of, and recognised at once.
+    if not isinstance(value, (dict, Mapping)) or len(value) != 1:
         return value
     ((tag, content),) = value.items()
     if tag == "N":
         return {tag: _number(content)}
-    if tag == "M" and isinstance(content, Mapping):
+    if tag == "M" and isinstance(content, (dict, Mapping)):
         return {tag: {str(key): _normal(item) for key, item in content.items()}}
-    if tag == "L" and isinstance(content, list | tuple):
+    if tag == "L" and isinstance(content, (list, tuple)):
         return {tag: [_normal(item) for item in content]}
     if tag in ("SS", "NS", "BS") and isinstance(content, list | tuple | set | frozenset):
         one = _number if tag == "NS" else _text

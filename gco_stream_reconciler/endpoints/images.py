@@ -51,4 +51,5 @@ def image_is(image: str, names: Iterable[str]) -> bool:
     repository = image.partition("@")[0]
     head, slash, last = repository.rpartition("/")
     components = [*head.split("/"), last.partition(":")[0]] if slash else [last.partition(":")[0]]
-    return any(part == name or part.startswith(f"{name}-") for part in components for name in names)
+    prefixes = tuple(f"{name}-" for name in names)
+    return any(f"{part}-".startswith(prefixes) for part in components)

@@ -20,12 +20,16 @@ def same_quantity(one: Any, other: Any) -> bool:
 
 def lower_quantity(one: str, other: str) -> str:
     """The smaller of two quantities, as it stands; the first where one of them is no quantity."""
+    if one == other:
+        return one
     first, second = _amount(one), _amount(other)
     return other if first is not None and second is not None and second < first else one
 
 
 def higher_quantity(one: str, other: str) -> str:
     """The larger of two quantities, as it stands; the first where one of them is no quantity."""
+    if one == other:
+        return one
     first, second = _amount(one), _amount(other)
     return other if first is not None and second is not None and second > first else one
 

@@ -28,7 +28,8 @@ UNREADABLE = Unreadable()
 
 def plain(value: Any) -> Any:
     """An attribute value as None, bool, int, Decimal, str, bytes, list, dict or set; UNREADABLE for anything else."""
-    if not isinstance(value, Mapping) or len(value) != 1:
+    # dict before the abstract class: it is what an item consists of, and recognised at once.
+    if not isinstance(value, (dict, Mapping)) or len(value) != 1:
         return UNREADABLE
     ((tag, content),) = value.items()
     reader = _READERS.get(tag)
@@ -51,13 +52,13 @@ def _typed(kind: type) -> Callable[[Any], Any]:
 
 
 def _list(content: Any) -> Any:
-    return [plain(item) for item in content] if isinstance(content, list | tuple) else UNREADABLE
+    return [plain(item) for item in content] if isinstance(content, (list, tuple)) else UNREADABLE
 
 
 def _map(content: Any) -> Any:
     return (
         {str(key): plain(item) for key, item in content.items()}
-        if isinstance(content, Mapping)
+        if isinstance(content, (dict, Mapping))
         else UNREADABLE
     )
 

@@ -4,6 +4,7 @@ Of 10,000 endpoints' objects most of the weight is managedFields, status, and wh
 parts of a spec (probes, ports, resources).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 API_VERSIONS = {
@@ -57,11 +58,15 @@ class ValuePool:
             self._numbers.clear()
         return self._numbers.setdefault(value, value)
 
-    def share_map(self, value: dict[str, Any]) -> dict[str, Any]:
-        """A map with the same entries in the same order, of shared values. Nobody may change it any more."""
-        if len(self._maps) >= self._tree_limit:
-            self._maps.clear()
-        return self._maps.setdefault((*value, *map(id, value.values())), value)
+    def share_map(self, names: Iterable[str], values: list[Any]) -> dict[str, Any]:
+        """A map of these names and shared values, in this order. Nobody may change it any more."""
+        key = (*names, *map(id, values))
+        found = self._maps.get(key)
+        if found is None:
+            if len(self._maps) >= self._tree_limit:
+                self._maps.clear()
+            found = self._maps[key] = dict(zip(map(self.share, names), values, strict=True))
+        return found
 
     def share_list(self, value: list[Any]) -> list[Any]:
         """A list with the same items, shared ones. Nobody may change it any more."""
@@ -131,7 +136,7 @@ def _shared(value: Any, pool: ValuePool) -> Any:
     if kind is str:
         return pool.share(value) if len(value) <= _LONGEST_SHARED else value
     if kind is dict:
-        return pool.share_map({pool.share(name): _shared(each, pool) for name, each in value.items()})
+        return pool.share_map(value, [_shared(each, pool) for each in value.values()])
     if kind is list:
         return pool.share_list([_shared(each, pool) for each in value])
     # By its type, since True equals 1.

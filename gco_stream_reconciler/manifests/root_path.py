@@ -32,8 +32,13 @@ def arguments(endpoint: Endpoint, context: ManifestContext, *, revision: int) ->
 
 def health_path(endpoint: Endpoint, context: ManifestContext, *, revision: int) -> str:
     """Where probes and load balancer ask: the spec's path, under the root path whenever the args hold one."""
-    prefix = _given(arguments(endpoint, context, revision=revision))
-    path = spec_of(endpoint).health_check_path
+    args = arguments(endpoint, context, revision=revision)
+    return prefixed(spec_of(endpoint).health_check_path, args)
+
+
+def prefixed(path: str, args: list[str]) -> str:
+    """A path of a server that was started with these args."""
+    prefix = _given(args)
     return path if prefix is None else f"{prefix.rstrip('/')}{path}"
 
 

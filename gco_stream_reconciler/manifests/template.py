@@ -5,6 +5,7 @@ for images that take one, and a model copy without user text in a shell line.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +23,22 @@ STARTUP_PERIOD_SECONDS = 10
 _ACCELERATORS = {"nvidia": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
 _DEFAULT_REQUESTS = {"cpu": "1", "memory": "4Gi"}
 _DEFAULT_LIMITS = {"cpu": "4", "memory": "16Gi"}
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedTemplate:
+    """A Pod template and the hash that names it."""
+
+    content: Mapping[str, Any]
+    digest: str
+
+
+def rendered_template(
+    endpoint: Endpoint, context: ManifestContext, *, role: Role, revision: int
+) -> RenderedTemplate:
+    """As `pod_template`, with its hash."""
+    content = pod_template(endpoint, context, role=role, revision=revision)
+    return RenderedTemplate(content, template_hash(content))
 
 
 def pod_template(
@@ -66,18 +83,19 @@ def container_image(endpoint: Endpoint, context: ManifestContext, role: Role) ->
 
 def _container(endpoint: Endpoint, context: ManifestContext, *, role: Role, revision: int) -> dict[str, Any]:
     spec = spec_of(endpoint)
+    args = root_path.arguments(endpoint, context, revision=revision)
+    health_path = root_path.prefixed(spec.health_check_path, args)
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": container_image(endpoint, context, role),
         "ports": [{"containerPort": spec.port, "protocol": "TCP"}],
         "resources": _resources(spec),
-        **_probes(endpoint, context, revision),
+        **_probes(health_path, spec.port, context, revision),
     }
     if spec.env:
         container["env"] = [{"name": name, "value": value} for name, value in sorted(spec.env.items())]
     if spec.command:
         container["command"] = list(spec.command)
-    args = root_path.arguments(endpoint, context, revision=revision)
     if args:
         container["args"] = args
     if model_sync.needs_storage(spec):
@@ -105,9 +123,8 @@ def _resources(spec: EndpointSpec) -> dict[str, dict[str, str]]:
     return {"requests": requests, "limits": limits}
 
 
-def _probes(endpoint: Endpoint, context: ManifestContext, revision: int) -> dict[str, Any]:
-    path = root_path.health_path(endpoint, context, revision=revision)
-    get = {"path": path, "port": spec_of(endpoint).port}
+def _probes(health_path: str, port: int, context: ManifestContext, revision: int) -> dict[str, Any]:
+    get = {"path": health_path, "port": port}
     probes: dict[str, Any] = {
         "livenessProbe": {
             "httpGet": get,

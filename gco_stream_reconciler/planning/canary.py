@@ -9,10 +9,9 @@ from gco_stream_reconciler.endpoints.model import CanaryStatus, State
 from gco_stream_reconciler.manifests import ingress as ingress_manifest
 from gco_stream_reconciler.manifests import names
 from gco_stream_reconciler.manifests.names import Role
-from gco_stream_reconciler.planning import desired
+from gco_stream_reconciler.planning import desired, following
 from gco_stream_reconciler.planning.actions import Apply, ObjectRef
 from gco_stream_reconciler.planning.exposure import Backend, Route
-from gco_stream_reconciler.planning.following import decide_reach
 from gco_stream_reconciler.planning.observed import (
     KubeObject,
     annotation,
@@ -51,9 +50,9 @@ def refusal(situation: Situation) -> str | None:
     spec = situation.endpoint.spec
     if spec is None or spec.canary is None:
         return None
-    for ref in refs(situation):
-        obj = situation.observed.get(ref)
-        if obj is not None and not situation.is_own(obj):
+    for kind in _KINDS:
+        if situation.is_taken(kind, role=Role.CANARY):
+            ref = situation.ref(kind, role=Role.CANARY)
             return f"canary: {ref} exists and was not made for it; rename the endpoint that has the name"
     namesake, claim = situation.rivals.canary_namesake, situation.claim
     stands = any(situation.live(kind, role=Role.CANARY) for kind in _KINDS)
@@ -64,7 +63,7 @@ def refusal(situation: Situation) -> str | None:
 
 def wanted_canary(situation: Situation, primary: Template, *, health_path: str) -> Canary | None:
     """What is to stand, None for no canary. health_path: that of the Ingress now, as it serves both."""
-    endpoint, context = situation.endpoint, situation.settings.context
+    endpoint, context = situation.endpoint, situation.context
     if endpoint.spec is None or endpoint.spec.canary is None or refusal(situation) is not None:
         return None
     wanted = endpoint.spec.canary
@@ -74,7 +73,10 @@ def wanted_canary(situation: Situation, primary: Template, *, health_path: str) 
         endpoint, context, role=Role.CANARY, replicas=wanted.replicas, template=template
     )
     stands = _same_template(manifest, situation.standing("Deployment", role=Role.CANARY))
-    reach = decide_reach(situation, replace(template, stands=stands), role=Role.CANARY)
+    wanted_reach = following.wanted_reach(endpoint, context, template)
+    reach = following.decide_reach(
+        situation, replace(template, stands=stands), wanted_reach, role=Role.CANARY
+    )
     return Canary(
         weight=wanted.weight,
         replicas=wanted.replicas,

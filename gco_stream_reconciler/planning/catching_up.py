@@ -54,7 +54,7 @@ def _moved(situation: Situation, role: Role) -> Reach | None:
 
 
 def _service(situation: Situation, role: Role, reach: Reach) -> Apply:
-    manifest = desired.wanted_service(situation.endpoint, situation.settings.context, role=role, reach=reach)
+    manifest = desired.wanted_service(situation.endpoint, situation.context, role=role, reach=reach)
     ref = situation.ref("Service", role=role)
     return Apply(ref, _of_this_one(manifest, situation.observed.objects[ref]), _REASONS)
 

@@ -7,7 +7,7 @@ API server would merge them (https://kubernetes.io/docs/reference/using-api/serv
 A difference is named by its path only, never by its values: the environment of a workload holds secrets.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gco_stream_reconciler.endpoints.quantity import same_quantity
@@ -23,86 +23,80 @@ def differences(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str
     return tuple(_compare(wanted, live, root, ""))
 
 
-def _compare(wanted: Any, live: Any, node: Node, path: str) -> Iterator[str]:
+def _compare(wanted: Any, live: Any, node: Node, path: str) -> Sequence[str]:
     # The usual case, decided in one step for a whole subtree.
-    if wanted == live and type(wanted) is type(live):
-        return
+    if type(wanted) is type(live) and wanted == live:
+        return ()
     if _is_empty(wanted) and _is_empty(live):
-        return
+        return ()
     if node == "quantity":
-        if not same_quantity(wanted, live):
-            yield path
-    elif isinstance(wanted, dict):
-        yield from _compare_map(wanted, live, node, path)
-    elif isinstance(wanted, list | tuple):
-        yield from _compare_list(wanted, live, node, path)
-    elif wanted != live or isinstance(wanted, bool) is not isinstance(live, bool):
-        yield path
+        return () if same_quantity(wanted, live) else (path,)
+    if isinstance(wanted, dict):
+        return _compare_map(wanted, live, node, path)
+    if isinstance(wanted, (list, tuple)):
+        return _compare_list(wanted, live, node, path)
+    return (path,) if wanted != live or isinstance(wanted, bool) is not isinstance(live, bool) else ()
 
 
 def _is_empty(value: Any) -> bool:
     # The API server leaves out what equals its type's zero value, so absent and empty are one.
-    return value is None or value is False or value == 0 or value in ("", {}, [])
+    return not value
 
 
-def _compare_map(wanted: Mapping[str, Any], live: Any, node: Node, path: str) -> Iterator[str]:
+def _compare_map(wanted: Mapping[str, Any], live: Any, node: Node, path: str) -> Sequence[str]:
     if not isinstance(live, dict):
-        yield path
-        return
+        return (path,)
     shape = node if isinstance(node, dict) else {}
-    if shape.get("atomic"):
-        keys: set[str] = {
-            key for key in (*wanted, *live) if not (_is_empty(wanted.get(key)) and _is_empty(live.get(key)))
-        }
-    else:
-        keys = set(wanted)
-    fields = shape.get("fields", {})
+    keys = {*wanted, *live} if shape.get("atomic") else wanted
+    fields, values = shape.get("fields", {}), shape.get("values")
+    found: list[str] = []
     for key in sorted(keys):
-        child = fields.get(key, shape.get("values"))
-        yield from _compare(wanted.get(key), live.get(key), child, f"{path}.{key}" if path else key)
+        ours, theirs = wanted.get(key), live.get(key)
+        if type(ours) is not type(theirs) or ours != theirs:  # asked here too: most calls would end with it
+            found += _compare(ours, theirs, fields.get(key, values), f"{path}.{key}" if path else key)
+    return found
 
 
-def _compare_list(wanted: Sequence[Any], live: Any, node: Node, path: str) -> Iterator[str]:
-    if not isinstance(live, list | tuple):
-        yield path
-        return
+def _compare_list(wanted: Sequence[Any], live: Any, node: Node, path: str) -> Sequence[str]:
+    if not isinstance(live, (list, tuple)):
+        return (path,)
     shape = node if isinstance(node, dict) else {}
     if shape.get("list") == "map":
-        yield from _compare_keyed(wanted, live, shape, path)
-    elif shape.get("list") == "set":
-        if any(item not in live for item in wanted):
-            yield path
-    elif len(wanted) != len(live) or any(
-        next(_compare_whole(one, other, shape.get("items")), None) is not None
-        for one, other in zip(wanted, live, strict=True)
-    ):
-        yield path
+        return _compare_keyed(wanted, live, shape, path)
+    if shape.get("list") == "set":
+        return (path,) if any(item not in live for item in wanted) else ()
+    alike = len(wanted) == len(live) and all(
+        _is_whole(one, other, shape.get("items")) for one, other in zip(wanted, live, strict=True)
+    )
+    return () if alike else (path,)
 
 
-def _compare_whole(wanted: Any, live: Any, node: Node) -> Iterator[str]:
+def _is_whole(wanted: Any, live: Any, node: Node) -> bool:
     """Compare inside an atomic list: what only the live side has is a difference too."""
     if isinstance(wanted, dict) and isinstance(live, dict):
         shape = node if isinstance(node, dict) else {}
-        for key in {*wanted, *live}:
-            child = shape.get("fields", {}).get(key, shape.get("values"))
-            yield from _compare_whole(wanted.get(key), live.get(key), child)
-    else:
-        yield from _compare(wanted, live, node, "")
+        fields, values = shape.get("fields", {}), shape.get("values")
+        return all(
+            _is_whole(wanted.get(key), live.get(key), fields.get(key, values)) for key in {*wanted, *live}
+        )
+    return not _compare(wanted, live, node, "")
 
 
 def _compare_keyed(
     wanted: Sequence[Mapping[str, Any]], live: Sequence[Any], shape: Mapping[str, Any], path: str
-) -> Iterator[str]:
+) -> Sequence[str]:
     defaults: Mapping[str, Any] = shape["keys"]
 
     def identity(item: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(item.get(key, default) for key, default in defaults.items())
+        return tuple([item.get(key, default) for key, default in defaults.items()])
 
     by_key = {identity(item): item for item in live if isinstance(item, dict)}
+    found: list[str] = []
     for item in wanted:
         key = identity(item)
-        here = f"{path}[{','.join(str(part) for part in key)}]"
+        here = f"{path}[{','.join(map(str, key))}]"
         if key in by_key:
-            yield from _compare(item, by_key[key], shape.get("items"), here)
+            found += _compare(item, by_key[key], shape.get("items"), here)
         else:
-            yield here
+            found.append(here)
+    return found

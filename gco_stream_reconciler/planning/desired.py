@@ -40,7 +40,12 @@ def wanted_deployment(
 ) -> Mapping[str, Any]:
     """A Deployment. `replicas` None leaves the field to the autoscaler."""
     manifest = deployment(
-        endpoint, template.context(context), role=role, replicas=replicas, revision=template.revision
+        endpoint,
+        template.context(context),
+        role=role,
+        replicas=replicas,
+        revision=template.revision,
+        template=template.rendered,
     )
     marks = {ANNOTATION_REPLICAS_BY: BY_AUTOSCALER if replicas is None else BY_SPEC}
     if template.kept is not None:
@@ -105,5 +110,5 @@ def _stamped(manifest: Mapping[str, Any], marks: Mapping[str, str] | None = None
     meta = manifest["metadata"]
     annotations = {**meta.get("annotations", {}), **(marks or {})}
     marked = {**manifest, "metadata": {**meta, "annotations": annotations}}
-    digest = sha256(jsontext.canonical(marked)).hexdigest()[:16]
-    return {**manifest, "metadata": {**meta, "annotations": {**annotations, ANNOTATION_APPLIED: digest}}}
+    annotations[ANNOTATION_APPLIED] = sha256(jsontext.canonical(marked)).hexdigest()[:16]
+    return marked

@@ -19,9 +19,10 @@ from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.template_choice import Template
 
 
-def decide_reach(situation: Situation, template: Template, *, role: Role = Role.PRIMARY) -> Reach:
-    """Where Service and Ingress are to reach the Pods now. template: the wanted one."""
-    wanted = wanted_reach(situation.endpoint, situation.settings.context, template)
+def decide_reach(
+    situation: Situation, template: Template, wanted: Reach, *, role: Role = Role.PRIMARY
+) -> Reach:
+    """Where Service and Ingress are to reach the Pods now. template: the wanted one. wanted: where its Pods are reached."""
     live = situation.live("Deployment", role=role)
     if template.kept is not None and live is not None:
         return reach_of(live, otherwise=wanted)
@@ -37,9 +38,8 @@ def wanted_reach(endpoint: Endpoint, context: ManifestContext, template: Templat
     return Reach(spec_of(endpoint).port, path)
 
 
-def note(situation: Situation, template: Template, reach: Reach) -> str | None:
+def note(template: Template, wanted: Reach, reach: Reach) -> str | None:
     """What the status says while Service and Ingress wait."""
-    wanted = wanted_reach(situation.endpoint, situation.settings.context, template)
     if template.kept is not None or reach == wanted:
         return None
     return (
@@ -61,5 +61,5 @@ def _recorded(situation: Situation, role: Role) -> Reach | None:
     reach = None if service is None else decode_reach(annotation(service, ANNOTATION_REACH))
     if service is None or reach is None:
         return None
-    ours = desired.wanted_service(situation.endpoint, situation.settings.context, role=role, reach=reach)
+    ours = desired.wanted_service(situation.endpoint, situation.context, role=role, reach=reach)
     return reach if desired.was_applied(ours, service) else None

@@ -40,7 +40,7 @@ class Observed:
 def metadata(obj: KubeObject) -> Mapping[str, Any]:
     """The object's metadata."""
     found = obj.get("metadata")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def uid(obj: KubeObject) -> str:
@@ -125,4 +125,4 @@ def _is_seen(deployment: KubeObject) -> bool:
 
 def _status(deployment: KubeObject | None) -> Mapping[str, Any]:
     found = (deployment or {}).get("status")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}

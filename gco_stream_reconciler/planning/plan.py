@@ -81,7 +81,8 @@ def _with_regions(situation: Situation, decided: Plan) -> Plan:
     others = awaited(endpoint, besides=situation.settings.region)
     if status is not None and others:
         decided = replace(decided, status=_waiting_for(status, others))
-    return replace(decided, table_write=_table_write(situation, status))
+    write = _table_write(situation, status)
+    return decided if write is None else replace(decided, table_write=write)
 
 
 def _table_write(situation: Situation, status: RegionStatus | None) -> TableWrite | None:

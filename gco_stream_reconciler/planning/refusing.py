@@ -36,11 +36,10 @@ def refusal(situation: Situation) -> str | None:
 
 def _foreign(situation: Situation) -> str | None:
     for kind in _KINDS:
-        ref = situation.ref(kind)
-        obj = situation.observed.get(ref)
-        if obj is not None and not situation.is_own(obj):
+        if situation.is_taken(kind):
             return (
-                f"{ref}: exists and was not made for this endpoint; rename the endpoint or remove the object"
+                f"{situation.ref(kind)}: exists and was not made for this endpoint; "
+                "rename the endpoint or remove the object"
             )
     return None
 

@@ -35,12 +35,14 @@ from gco_stream_reconciler.planning.watchdog import Verdict, Watch
 class Intent:
     """What is to be, before the steps that lead there.
 
-    replicas: those that must be ready. reach: where Service and Ingress reach the Pods now.
+    replicas: those that must be ready. reach: where Service and Ingress reach the Pods now. wanted_reach: where those of the
+    template are reached.
     """
 
     spec: EndpointSpec
     replicas: int
     template: Template
+    wanted_reach: Reach
     reach: Reach
     canary: Canary | None
     watch: Watch
@@ -75,9 +77,10 @@ def decide(situation: Situation) -> Intent:
     if spec is None:
         name = situation.endpoint.name
         raise ValueError(f"endpoint {name!r} has neither a spec nor a problem that says why")
-    template = primary_template(situation.endpoint, situation.settings.context, situation.live("Deployment"))
+    template = primary_template(situation.endpoint, situation.context, situation.live("Deployment"))
     replicas = max(1, spec.autoscaling.min_replicas) if spec.autoscaling else spec.replicas
-    reach = following.decide_reach(situation, template)
+    wanted_reach = following.wanted_reach(situation.endpoint, situation.context, template)
+    reach = following.decide_reach(situation, template, wanted_reach)
     canary = canaries.wanted_canary(situation, template, health_path=reach.health_path)
     watch = watching.look(situation, wanted_replicas=replicas)
     route = decide_route(
@@ -91,7 +94,7 @@ def decide(situation: Situation) -> Intent:
         exposed_now=situation.standing("Ingress") is not None,
         verdict=watch.verdict,
     )
-    return Intent(spec, replicas, template, reach, canary, watch, route)
+    return Intent(spec, replicas, template, wanted_reach, reach, canary, watch, route)
 
 
 def _wanted_refs(situation: Situation, intent: Intent) -> list[ObjectRef]:
@@ -174,7 +177,7 @@ def _takes_weight_away(situation: Situation, intent: Intent) -> bool:
 
 
 def _made(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply, ...]:
-    context, endpoint = situation.settings.context, situation.endpoint
+    context, endpoint = situation.context, situation.endpoint
     manifest = desired.wanted_deployment(
         endpoint, context, replicas=scaling.replicas, template=intent.template
     )
@@ -185,7 +188,7 @@ def _made(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply
 def _autoscaler(situation: Situation, intent: Intent, scaling: Scaling) -> tuple[Apply, ...]:
     if not intent.spec.autoscaling or not scaling.autoscaler_may_stand:
         return ()
-    manifest = desired.wanted_autoscaler(situation.endpoint, situation.settings.context)
+    manifest = desired.wanted_autoscaler(situation.endpoint, situation.context)
     return _apply(situation, "HorizontalPodAutoscaler", manifest)
 
 
@@ -194,7 +197,7 @@ def _ingress(situation: Situation, intent: Intent) -> tuple[Apply, ...]:
         return ()
     manifest = desired.wanted_ingress(
         situation.endpoint,
-        situation.settings.context,
+        situation.context,
         canary_weight=intent.route.canary_weight,
         reach=intent.reach,
     )
@@ -249,7 +252,7 @@ def _status(
         canary=canaries.status_of(situation, intent.canary, intent.route),
         notes=(
             *notices.messages(situation, intent.template, intent.watch, intent.replicas),
-            following.note(situation, intent.template, intent.reach) or "",
+            following.note(intent.template, intent.wanted_reach, intent.reach) or "",
             *wait.notes,
         ),
     )

@@ -63,20 +63,54 @@ class Situation:
         """What the endpoint claims here."""
         return claim_of(self.endpoint, self.settings.region)
 
+    @cached_property
+    def context(self) -> ManifestContext:
+        """What the manifests need of the settings."""
+        return self.settings.context
+
     def ref(self, kind: str, *, role: Role = Role.PRIMARY) -> ObjectRef:
-        """The endpoint's object of a kind. Raises ValueError when the item's namespace is malformed."""
-        if self.endpoint.namespace is None:
-            raise ValueError(f"endpoint {self.endpoint.name!r} has no usable namespace")
-        return _ref(self.endpoint.name, self.endpoint.namespace, kind, role)
+        """The endpoint's object of a kind that its role has. Raises ValueError when the item's namespace is malformed."""
+        return self._refs[role][kind]
+
+    @cached_property
+    def _refs(self) -> Mapping[Role, Mapping[str, ObjectRef]]:
+        return {
+            role: {kind: _ref(self.endpoint.name, self._namespace, kind, role) for kind in kinds}
+            for role, kinds in names.KINDS_BY_ROLE.items()
+        }
 
     def live(self, kind: str, *, role: Role = Role.PRIMARY) -> KubeObject | None:
-        """The endpoint's object of a kind if it is known to exist and is ours, or the predecessor's."""
-        return self.owned.get(self.ref(kind, role=role))
+        """The endpoint's object of a kind if it is known to exist and is ours, or the predecessor's.
+
+        Raises ValueError when the item's namespace is malformed.
+        """
+        return self._live[role].get(kind)
+
+    @cached_property
+    def _live(self) -> Mapping[Role, Mapping[str, KubeObject]]:
+        namespace = self._namespace
+        found: dict[Role, dict[str, KubeObject]] = {role: {} for role in names.KINDS_BY_ROLE}
+        for ref, obj in self.owned.items():
+            if ref.namespace == namespace:
+                found[self.role(ref)][ref.kind] = obj
+        return found
+
+    @property
+    def _namespace(self) -> str:
+        if self.endpoint.namespace is None:
+            raise ValueError(f"endpoint {self.endpoint.name!r} has no usable namespace")
+        return self.endpoint.namespace
 
     def standing(self, kind: str, *, role: Role = Role.PRIMARY) -> KubeObject | None:
         """As `live`, but None for an object that is being deleted."""
-        obj = self.live(kind, role=role)
-        return None if obj is None or is_deleting(obj) else obj
+        return self._standing[role].get(kind)
+
+    @cached_property
+    def _standing(self) -> Mapping[Role, Mapping[str, KubeObject]]:
+        return {
+            role: {kind: obj for kind, obj in found.items() if not is_deleting(obj)}
+            for role, found in self._live.items()
+        }
 
     def owner(self, obj: KubeObject) -> Owner:
         """Whose the object is."""
@@ -88,10 +122,6 @@ class Situation:
         """Whether the predecessor has an endpoint of the canary's name, with an item or without: no canary has an Ingress."""
         ingress = names.ingress_name(names.object_name(self.endpoint.name, Role.CANARY))
         return any(ref.kind == "Ingress" and ref.name == ingress for ref in self.observed.objects)
-
-    def is_own(self, obj: KubeObject) -> bool:
-        """Whether the object was made for this endpoint, by us or by the predecessor."""
-        return self.owner(obj) is not Owner.FOREIGN
 
     def role(self, ref: ObjectRef) -> Role:
         """Which version of the endpoint an object of it serves."""
@@ -114,21 +144,26 @@ class Situation:
 
     @cached_property
     def owned(self) -> Mapping[ObjectRef, KubeObject]:
-        """Every object seen that is this endpoint's own, in whatever namespace."""
-        return {
-            ref: obj
-            for ref, obj in sorted(self.observed.objects.items())
-            if is_named(ref, self.endpoint.name) and self.is_own(obj)
-        }
+        """Every object seen that was made for this endpoint, by us or by the predecessor, in whatever namespace."""
+        return {ref: obj for ref, obj, owner in self._named if owner is not Owner.FOREIGN}
+
+    @cached_property
+    def _named(self) -> tuple[tuple[ObjectRef, KubeObject, Owner], ...]:
+        """Every object seen that has a name of this endpoint's, and whose it is; in the order of their refs."""
+        name, objects = self.endpoint.name, self.observed.objects
+        named = sorted(ref for ref in objects if is_named(ref, name))
+        return tuple((ref, objects[ref], self.owner(objects[ref])) for ref in named)
+
+    def is_taken(self, kind: str, *, role: Role = Role.PRIMARY) -> bool:
+        """Whether an object that is not the endpoint's own has the name of its object of a kind."""
+        return self.live(kind, role=role) is None and self.ref(kind, role=role) in self.observed.objects
 
     def unsure(self) -> tuple[ObjectRef, ...]:
         """Objects that lack our labels: their field managers tell more, which only a read by name shows."""
         return tuple(
             ref
-            for ref, obj in sorted(self.observed.objects.items())
-            if ref not in self.observed.fetched
-            and is_named(ref, self.endpoint.name)
-            and self.owner(obj) is Owner.PREDECESSOR
+            for ref, _, owner in self._named
+            if owner is Owner.PREDECESSOR and ref not in self.observed.fetched
         )
 
     def unseen(self, refs: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:
@@ -138,11 +173,10 @@ class Situation:
 
 def is_named(ref: ObjectRef, endpoint_name: str) -> bool:
     """Whether an endpoint's objects have this name: our labels are soon copied onto something else (`kubectl expose`)."""
-    return any(
-        ref == _ref(endpoint_name, ref.namespace, ref.kind, role)
-        for role, kinds in names.KINDS_BY_ROLE.items()
-        if ref.kind in kinds
-    )
+    if ref.kind == "Ingress":
+        return ref.name == names.ingress_name(endpoint_name)
+    role = Role.PRIMARY if ref.name == endpoint_name else Role.CANARY
+    return ref.name == names.object_name(endpoint_name, role) and ref.kind in names.KINDS_BY_ROLE[role]
 
 
 def deletions(objects: Iterable[tuple[ObjectRef, KubeObject]], reason: str) -> Iterator[Delete]:

@@ -13,7 +13,7 @@ from gco_stream_reconciler.manifests import names
 from gco_stream_reconciler.manifests.context import ManifestContext
 from gco_stream_reconciler.manifests.deployment import deployment
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
-from gco_stream_reconciler.manifests.template import pod_template, template_hash
+from gco_stream_reconciler.manifests.template import RenderedTemplate, rendered_template
 from gco_stream_reconciler.manifests.template_settings import TemplateSettings, decode
 from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT, Kept, decode_kept, template_differences
 from gco_stream_reconciler.planning.observed import KubeObject, annotation, metadata
@@ -27,12 +27,14 @@ class Template:
     """revision: the one to render, None to leave the template that stands; then `kept` says which and why.
 
     recorded: the settings to render it with, None for the present ones. stands: the Deployment has this very template.
+    rendered: the outcome, where the choice needed it.
     """
 
     revision: int | None
     kept: Kept | None = None
     recorded: TemplateSettings | None = None
     stands: bool = field(default=False, compare=False)
+    rendered: RenderedTemplate | None = field(default=None, compare=False, repr=False)
 
     @property
     def probes_revision(self) -> int:
@@ -41,7 +43,7 @@ class Template:
 
     def context(self, present: ManifestContext) -> ManifestContext:
         """What to render it with, and whatever must agree with its Pods (rule 9)."""
-        return replace(present, recorded=self.recorded)
+        return _with(present, self.recorded)
 
 
 NEWEST = Template(NEWEST_TEMPLATE_REVISION)
@@ -74,10 +76,29 @@ def _choose(
     if _is_unmarked(live):
         return _adopted(endpoint, context, live, role)
     standing = annotation(live, names.ANNOTATION_TEMPLATE_HASH)
-    for recorded in _recorded(live):
-        if _hash(endpoint, recorded.context(context), role, recorded.probes_revision) == standing:
-            return replace(recorded, stands=True)
-    return otherwise
+    renderings = _Renderings(endpoint, context, role)
+    for revision, recorded in _recorded(live):
+        rendered = renderings.of(revision, recorded)
+        if rendered.digest == standing:
+            return Template(revision, recorded=recorded, stands=True, rendered=rendered)
+    return replace(otherwise, rendered=renderings.of(otherwise.probes_revision, otherwise.recorded))
+
+
+class _Renderings:
+    """The Pod template of one endpoint, rendered once a revision and settings."""
+
+    def __init__(self, endpoint: Endpoint, context: ManifestContext, role: Role) -> None:
+        self._endpoint = endpoint
+        self._context = context
+        self._role = role
+        self._done: dict[tuple[int, TemplateSettings], RenderedTemplate] = {}
+
+    def of(self, revision: int, recorded: TemplateSettings | None) -> RenderedTemplate:
+        context = _with(self._context, recorded)
+        key = (revision, context.template_settings)
+        if key not in self._done:
+            self._done[key] = rendered_template(self._endpoint, context, role=self._role, revision=revision)
+        return self._done[key]
 
 
 def _adopted(endpoint: Endpoint, context: ManifestContext, live: KubeObject, role: Role) -> Template:
@@ -94,15 +115,15 @@ def _is_unmarked(live: KubeObject) -> bool:
     return managed_by is None and annotation(live, names.ANNOTATION_TEMPLATE_REVISION) is None
 
 
-def _recorded(live: KubeObject) -> Iterator[Template]:
-    """What it may have been rendered as: what is recorded, and the same with the present settings."""
+def _recorded(live: KubeObject) -> Iterator[tuple[int, TemplateSettings | None]]:
+    """What it may have been rendered as: what is recorded, and the same with the present settings (None)."""
     revision = _recorded_revision(live)
     if revision is None:
         return
     settings = decode(annotation(live, names.ANNOTATION_TEMPLATE_SETTINGS))
     if settings is not None and revision != _PREDECESSOR_REVISION:
-        yield Template(revision, recorded=settings)
-    yield Template(revision)
+        yield revision, settings
+    yield revision, None
 
 
 def _recorded_revision(live: KubeObject) -> int | None:
@@ -116,5 +137,9 @@ def _recorded_revision(live: KubeObject) -> int | None:
     return int(recorded) if int(recorded) <= NEWEST_TEMPLATE_REVISION else None
 
 
+def _with(present: ManifestContext, recorded: TemplateSettings | None) -> ManifestContext:
+    return ManifestContext(present.region, present.table_id, present.settings, recorded)
+
+
 def _hash(endpoint: Endpoint, context: ManifestContext, role: Role, revision: int) -> str:
-    return template_hash(pod_template(endpoint, context, role=role, revision=revision))
+    return rendered_template(endpoint, context, role=role, revision=revision).digest

@@ -158,6 +158,6 @@ def test_the_pool_is_bounded() -> None:
     for number in range(1_000):
         assert pool.share(f"s{number}") == f"s{number}"
         assert pool.share_number(number) == number
-        assert pool.share_map({"a": number}) == {"a": number}
+        assert pool.share_map(["a"], [number]) == {"a": number}
         assert pool.share_list([number]) == [number]
     assert len(pool) <= 25
