@@ -22,9 +22,9 @@ _STAGES: tuple[tuple[Sequence[str], Callable[[Bench], Awaitable[None]]], ...] = 
     (micro.CASES, micro.run),
     (streaming.CASES, streaming.run),
     (small.CASES, small.run),
-    (large.CASES, large.run),
     (baseline.CASES, baseline.run),
     (profile.CASES, profile.run),
+    (large.CASES, large.run),
 )
 _ALL = tuple(case for cases, _ in _STAGES for case in cases)
 
