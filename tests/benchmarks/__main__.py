@@ -26,6 +26,7 @@ _STAGES: tuple[tuple[Sequence[str], Callable[[Bench], Awaitable[None]]], ...] = 
     (profile.CASES, profile.run),
     (large.CASES, large.run),
 )
+_ROUNDS = 5_000_000
 _ALL = tuple(case for cases, _ in _STAGES for case in cases)
 
 
@@ -73,31 +74,42 @@ async def _run(options: Options, cases: frozenset[str]) -> Report:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     report = Report()
     began, load = time.monotonic(), os.getloadavg()[0]
-    with aws_server(options.folder) as aws:
-        report.conditions = {
-            "when": time.strftime("%Y-%m-%d %H:%M %Z"),
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-            "load before": f"{load:.2f}",
-            "product": _product(),
-            "table": aws.name,
-            "cluster": _cluster(),
-            "sizes": f"{options.standing:,} standing, {options.large:,} large"
-            + (", quick" if options.quick else ""),
-        }
-        bench = Bench(options, aws, report, cases)
-        for names, run in _STAGES:
-            wanted = [name for name in names if name in cases]
-            if wanted:
-                say(", ".join(wanted))
-                try:
-                    await run(bench)
-                except Exception as error:  # noqa: BLE001 - one case that fails must not cost the others' figures
-                    report.failures[", ".join(wanted)] = f"{type(error).__name__}: {error}"
-                    say(f"failed: {report.failures[', '.join(wanted)]}")
-                report.save(options.folder)
+    report.conditions = {
+        "when": time.strftime("%Y-%m-%d %H:%M %Z"),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "load before": f"{load:.2f}",
+        "speed before": _speed(),
+        "product": _product(),
+        "cluster": _cluster(),
+        "sizes": f"{options.standing:,} standing, {options.large:,} large"
+        + (", quick" if options.quick else ""),
+    }
+    for names, run in _STAGES:
+        wanted = [name for name in names if name in cases]
+        if not wanted:
+            continue
+        say(", ".join(wanted))
+        try:
+            # An emulator of its own for each: DynamoDB Local gets slower with every change that its streams remember.
+            with aws_server(options.folder) as aws:
+                report.conditions["table"] = aws.name
+                await run(Bench(options, aws, report, cases))
+        except Exception as error:  # noqa: BLE001 - one case that fails must not cost the others' figures
+            report.failures[", ".join(wanted)] = f"{type(error).__name__}: {error}"
+            say(f"failed: {report.failures[', '.join(wanted)]}")
+        report.save(options.folder)
     report.conditions["took"] = f"{(time.monotonic() - began) / 60:.1f} min"
     report.conditions["load after"] = f"{os.getloadavg()[0]:.2f}"
+    report.conditions["speed after"] = _speed()
     return report
+
+
+def _speed() -> str:
+    """What figures of two runs are related by: a virtual machine's speed may halve from one hour to the next."""
+    began = time.process_time()
+    for _ in range(_ROUNDS):
+        pass
+    return f"{_ROUNDS / 1e6 / (time.process_time() - began):.1f} million rounds of an empty loop a second"
 
 
 def _product() -> str:

@@ -116,7 +116,9 @@ def _program(profile: Path | None) -> list[str]:
     if profile is None:
         return [sys.executable, "-m", "gco_stream_reconciler"]
     if importlib.util.find_spec("pyinstrument") is not None:
-        program = ["pyinstrument", "-r", "speedscope", "-o", str(profile.with_suffix(".json"))]
+        # As text, which sums up what repeats; its formats with a time line leave out whatever is short each time.
+        target = str(profile.with_suffix(".txt"))
+        program = ["pyinstrument", "-i", "0.005", "--no-color", "-r", "text", "-o", target]
     else:
         program = ["cProfile", "-o", str(profile.with_suffix(".pstats"))]
     return [sys.executable, "-m", *program, "-m", "gco_stream_reconciler"]
