@@ -37,8 +37,9 @@ async def run(bench: Bench) -> None:
             if bench.wants("resync"):
                 await _resync(bench, stage, controller)
         if few is not None:
-            # By the default interval no resync falls into it: what one costs is its own case.
+            # After the first resync, and with the default interval to the next: what one costs is its own case.
             async with stage.controller() as controller:
+                await _one_resync(controller)
                 await stage.quiet(controller)
                 many = await reactions(stage, controller, _GROWTH_RATE, bench.options.seconds)
             _growth(bench, few, many)
