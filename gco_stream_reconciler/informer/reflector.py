@@ -110,7 +110,7 @@ class Reflector:
     ) -> None:
         self.kind = kind
         self.namespace = namespace
-        self.cache = Cache(kind=kind, pool=pool or ValuePool())
+        self.cache = Cache(kind=kind, pool=ValuePool() if pool is None else pool)
         self.synced = asyncio.Event()
         """Set once the first listing is in the cache and announced."""
         self.state: State = Listing()

@@ -54,6 +54,18 @@ def names(found: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, str, str]]
     return sorted((kind, obj["metadata"]["namespace"], obj["metadata"]["name"]) for kind, obj in found)
 
 
+async def test_equal_labels_of_objects_of_two_kinds_are_one_object() -> None:
+    cluster = Cluster()
+    for kind in ("Deployment", "Service"):
+        cluster.kinds[kind, "one"].put("x")
+    async with cluster.running() as informers:
+        await informers.wait_synced()
+        deployment, service = (informers.get(kind, "one", "x") for kind in ("Deployment", "Service"))
+        assert deployment is not None
+        assert service is not None
+        assert deployment["metadata"]["labels"] is service["metadata"]["labels"]
+
+
 async def test_an_endpoints_objects_are_found_across_kinds_and_namespaces() -> None:
     cluster = Cluster()
     cluster.kinds["Deployment", "one"].put("x")
