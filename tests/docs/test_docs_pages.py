@@ -53,6 +53,14 @@ def test_lists_and_tables_begin_after_a_blank_line_or_a_heading(path: Path) -> N
         assert not begins or goes_on or is_in_a_list(lines, line), f"{before!r} / {line!r}"
 
 
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_block_of_table_rows_begins_with_a_head(path: Path) -> None:
+    """A blank line within a table turns the rest of it into a paragraph of bars."""
+    blocks_of_rows = re.findall(r"(?:^\|.*\n?)+", prose(path), re.MULTILINE)
+    for rows in blocks_of_rows:
+        assert re.match(r"\|.*\n\|[-:| ]+\|", rows), rows[:80]
+
+
 def is_in_a_list(lines: list[str], line: str) -> bool:
     """Whether the paragraph of a line began as a list."""
     start = lines.index(line)
