@@ -13,7 +13,7 @@ from gco_stream_reconciler.sandbox.kubernetes.lists import listed, selected
 from gco_stream_reconciler.sandbox.kubernetes.schema import root
 from gco_stream_reconciler.sandbox.kubernetes.store import Store
 from gco_stream_reconciler.sandbox.kubernetes.strictness import unknown_fields
-from gco_stream_reconciler.sandbox.kubernetes.tables import table
+from gco_stream_reconciler.sandbox.kubernetes.tables import INCLUDED, table
 from gco_stream_reconciler.sandbox.kubernetes.validation import Problem
 from gco_stream_reconciler.sandbox.kubernetes.watches import View
 
@@ -36,9 +36,17 @@ def view(call: Call) -> View | None:
     """How the call wants objects shown; None for as they are stored."""
     core = call.kind is CORE_EVENT
     if call.as_table:
-        now = datetime.now(UTC)
-        return lambda obj: table(call.kind, [to_core(obj) if core else obj], {}, now)
+        now, included = datetime.now(UTC), included_object(call)
+        return lambda obj: table(call.kind, [to_core(obj) if core else obj], {}, now, included)
     return to_core if core else None
+
+
+def included_object(call: Call) -> str:
+    """How much of each object the rows of a table bring along. Raises RefusedError 400."""
+    wanted = call.query.get("includeObject") or INCLUDED[0]
+    if wanted not in INCLUDED:
+        raise statuses.bad_request(f'unrecognized includeObject value: "{wanted}"')
+    return wanted
 
 
 def answer(store: Store, call: Call) -> Answer:  # noqa: PLR0911 - one a verb
@@ -104,7 +112,7 @@ def _list(store: Store, call: Call) -> Object:
     found = listed(store, call, to_core if core else _itself)
     if not call.as_table:
         return found
-    return table(call.kind, found["items"], found["metadata"], datetime.now(UTC))
+    return table(call.kind, found["items"], found["metadata"], datetime.now(UTC), included_object(call))
 
 
 def _itself(obj: Object) -> Object:

@@ -9,11 +9,14 @@ from gco_stream_reconciler.sandbox.kubernetes.kinds import Kind
 Object = dict[str, Any]
 Cell = Callable[[Object], Any]
 
+INCLUDED = ("Metadata", "Object", "None")
+"""How much of each object a row brings along, as TableOptions of meta.k8s.io/v1 has it; the first where nothing is asked."""
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def table(kind: Kind, objects: list[Object], meta: Object, now: datetime) -> Object:
-    """The Table of some objects of a kind."""
+def table(kind: Kind, objects: list[Object], meta: Object, now: datetime, included: str) -> Object:
+    """The Table of some objects of a kind. included: one of INCLUDED."""
     columns: dict[str, Cell] = {"Name": _name, **_COLUMNS.get(kind.kind, {})}
     if kind.kind == "Event":
         columns = {"Last Seen": lambda obj: age(_last_seen(obj), now), **_COLUMNS["Event"]}
@@ -33,11 +36,7 @@ def table(kind: Kind, objects: list[Object], meta: Object, now: datetime) -> Obj
     rows = [
         {
             "cells": [_shown(cell, obj) for cell in (*columns.values(), *wide.values())],
-            "object": {
-                "kind": "PartialObjectMetadata",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": obj["metadata"],
-            },
+            **_included(kind, obj, included),
         }
         for obj in objects
     ]
@@ -50,6 +49,16 @@ def table(kind: Kind, objects: list[Object], meta: Object, now: datetime) -> Obj
         "columnDefinitions": definitions,
         "rows": rows,
     }
+
+
+def _included(kind: Kind, obj: Object, included: str) -> Object:
+    """`--sort-by` of kubectl asks for the whole object, and sorts the rows by it."""
+    if included == "None":
+        return {}
+    if included == "Object":
+        return {"object": {"kind": kind.kind, "apiVersion": kind.api_version, **obj}}
+    partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
+    return {"object": partial}
 
 
 def _shown(cell: Cell, obj: Object) -> Any:

@@ -123,6 +123,36 @@ async def test_an_error_of_the_load_balancer_shows_in_describe_and_in_events(kub
         assert (code, "FailedBuildModel" in out) == (0, True), out
 
 
+async def test_rows_are_sorted_by_any_field_of_the_objects(kubectl: Kubectl) -> None:
+    few, many = ({**OBJECTS[0], "metadata": {"name": name}} for name in ("few", "many"))
+    many["spec"] = {**many["spec"], "replicas": 12}
+    code, out = await kubectl("apply", "-f", "-", stdin=listed([many, few]))
+    assert code == 0, out
+    for order in (("{.spec.replicas}", "few many"), ("{.metadata.creationTimestamp}", "few many")):
+        code, out = await kubectl("get", "deployments", f"--sort-by={order[0]}", "--no-headers")
+        assert (code, " ".join(line.split()[0] for line in out.splitlines())) == (0, order[1]), out
+    code, out = await kubectl("get", "events", "--sort-by={.lastTimestamp}")
+    assert code == 0, out
+
+
+async def test_how_much_of_an_object_a_row_brings_along_is_the_callers_choice(
+    server: KubernetesServer,
+) -> None:
+    headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    found: dict[str, Any] = {}
+    async with aiohttp.ClientSession(server.url, headers=headers) as session:
+        for wanted in ("None", "Metadata", "Object", "Everything"):
+            async with session.get(f"/api/v1/namespaces/{NS}", params={"includeObject": wanted}) as answer:
+                body = await answer.json()
+                found[wanted] = (answer.status, [set(row.get("object", ())) for row in body.get("rows", ())])
+    assert found == {
+        "None": (200, [set()]),
+        "Metadata": (200, [{"kind", "apiVersion", "metadata"}]),
+        "Object": (200, [{"kind", "apiVersion", "metadata", "spec", "status"}]),
+        "Everything": (400, []),
+    }
+
+
 async def test_explain_knows_the_fields(kubectl: Kubectl) -> None:
     code, out = await kubectl("explain", "deployment.spec.strategy")
     assert (code, "rollingUpdate\t<RollingUpdateDeployment>" in out) == (0, True), out
