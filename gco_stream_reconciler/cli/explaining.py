@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gco_stream_reconciler.cli.explaining_running import Finding, running_findings
+from gco_stream_reconciler.cli.explaining_exposure import Finding
+from gco_stream_reconciler.cli.explaining_refusal import refusal_findings
+from gco_stream_reconciler.cli.explaining_running import running_findings
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus
 from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Plan
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait
@@ -63,7 +65,7 @@ def _findings(situation: Situation, decided: Plan) -> Iterator[Finding]:
     branch = _branch(situation)
     if branch == "refused":
         listed = "; ".join(str(problem) for problem in endpoint.problems)
-        yield Finding(14, "refused", f"{listed}; what runs stays as it is, the watchdog goes on")
+        yield from refusal_findings(situation, 14, listed)
     elif branch == "elsewhere":
         yield from _elsewhere(situation, decided)
     elif branch == "deleted":

@@ -1,9 +1,9 @@
 """Why an endpoint that is wanted running stands as it does, rule by rule. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from gco_stream_reconciler.cli.explaining_exposure import Finding, iso, watchdog_finding
+from gco_stream_reconciler.cli.explaining_refusal import refusal_findings
 from gco_stream_reconciler.endpoints.images import resolve_image
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
 from gco_stream_reconciler.manifests.template_settings import TemplateSettings
@@ -22,30 +22,18 @@ from gco_stream_reconciler.planning.refusing import refusal
 from gco_stream_reconciler.planning.report import waiting_reasons
 from gco_stream_reconciler.planning.running import Intent, decide
 from gco_stream_reconciler.planning.situation import Situation
-from gco_stream_reconciler.planning.watchdog import RECOVERY_SECONDS, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """rule: its number in docs/lifecycle.md, None for a plain fact. since: ISO 8601."""
-
-    rule: int | None
-    about: str
-    says: str
-    since: str | None = None
+from gco_stream_reconciler.planning.watchdog import Verdict
 
 
 def running_findings(situation: Situation) -> Iterator[Finding]:
     """What every rule says now. The endpoint has no problems."""
     reason = refusal(situation)
     if reason is not None:
-        yield Finding(
-            _rule_of(reason), "refused", f"{reason}; what runs stays as it is, the watchdog goes on"
-        )
+        yield from refusal_findings(situation, _rule_of(reason), reason)
         return
     intent = decide(situation)
     yield _exposure(situation, intent)
-    yield _watchdog(situation, intent)
+    yield watchdog_finding(situation, intent.watch)
     yield _replicas(situation, intent)
     yield _rollout(situation, intent)
     yield from _canary(situation, intent)
@@ -78,21 +66,6 @@ def _exposure(situation: Situation, intent: Intent) -> Finding:
     else:
         why = "no Pod is ready yet; its Service is first named when one is"
     return Finding(1, "exposure", f"not exposed: {why}", since)
-
-
-def _watchdog(situation: Situation, intent: Intent) -> Finding:
-    clock, due = intent.watch.clock, intent.watch.due
-    if clock is None:
-        return Finding(2, "watchdog", "no clock runs")
-    left = "" if due is None else f"; time alone changes this in {due:.0f} s"
-    times = f"; the Ingress was taken away {clock.removals} times since" if clock.removals else ""
-    since = _iso(clock.unready_since)
-    if clock.ready_since is not None:
-        says = f"ready again since {_iso(clock.ready_since)}; {RECOVERY_SECONDS:g} s of readiness clear the clock"
-    else:
-        limit = situation.settings.lifecycle.unhealthy_threshold_seconds
-        says = f"no Pod is ready; after {limit:g} s the Ingress goes"
-    return Finding(2, "watchdog", f"{says}{times}{left}", since)
 
 
 def _replicas(situation: Situation, intent: Intent) -> Finding:
@@ -182,12 +155,8 @@ def _template(situation: Situation, intent: Intent) -> Finding:
     return Finding(15, "template", f"revision {template.revision}, {why}")
 
 
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _iso_of(text: str | None) -> str | None:
     try:
-        return None if text is None else _iso(float(text))
+        return None if text is None else iso(float(text))
     except (ValueError, OverflowError, OSError):
         return None

@@ -16,6 +16,9 @@ from gco_stream_reconciler.planning.situation import Situation, deletions
 from gco_stream_reconciler.planning.upkeep import NOTHING, Upkeep
 from gco_stream_reconciler.planning.watchdog import Verdict, Watch
 
+# Whatever the item wants: an Ingress that stands needs a ready Pod behind it.
+REFUSED_REPLICAS = 1
+
 _KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler")
 
 
@@ -65,23 +68,26 @@ def _taken_path(situation: Situation) -> str | None:
     return None
 
 
-def _where_it_stands(situation: Situation) -> str | None:
-    """Namespace of its objects, which may be another than the item names by now; None where nothing can stand."""
+def as_it_stands(situation: Situation) -> Situation | None:
+    """With the namespace of its objects, which may be another than the item names by now; None where none can stand."""
     stands = [ref for ref in situation.owned if ref.namespace in situation.settings.namespaces]
-    if not stands:
+    if stands:
+        namespace: str | None = min(stands, key=lambda ref: (ref.kind != "Ingress", ref)).namespace
+    else:
         allowed = situation.name_is_usable and situation.namespace_is_allowed
-        return situation.endpoint.namespace if allowed else None
-    return min(stands, key=lambda ref: (ref.kind != "Ingress", ref)).namespace
+        namespace = situation.endpoint.namespace if allowed else None
+    if namespace is None:
+        return None
+    return replace(situation, endpoint=replace(situation.endpoint, namespace=namespace))
 
 
 def plan_refusal(situation: Situation, reason: str) -> Plan:
     """State error with the reason."""
-    namespace = _where_it_stands(situation)
-    if namespace is None:
+    standing = as_it_stands(situation)
+    if standing is None:
         return Plan(status=report.refusal(situation, reason))
-    situation = replace(situation, endpoint=replace(situation.endpoint, namespace=namespace))
-    # Whatever the item wants: an Ingress that stands needs a ready Pod behind it.
-    watch = watching.look(situation, wanted_replicas=1)
+    situation = standing
+    watch = watching.look(situation, wanted_replicas=REFUSED_REPLICAS)
     unconfirmed = watching.unconfirmed(situation, watch)
     if unconfirmed:
         return Plan(reads=unconfirmed)

@@ -3,18 +3,18 @@ from dataclasses import replace
 from gco_stream_reconciler.cli.explaining import Explanation, explained
 from gco_stream_reconciler.endpoints.model import Canary, DesiredState, Endpoint, Problem, RegionStatus
 from gco_stream_reconciler.planning.plan import plan
-from gco_stream_reconciler.planning.situation import Situation
+from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 from tests.doubles.planned_cluster import PlannedCluster
 from tests.doubles.planning_story import SETTINGS, endpoint, running, settle
 
 
-def explain(item: Endpoint, cluster: PlannedCluster) -> Explanation:
+def explain(item: Endpoint, cluster: PlannedCluster, settings: PlanSettings = SETTINGS) -> Explanation:
     """With every possible object looked at by name, as the command does."""
     observed = cluster.observed()
-    situation = Situation(item, observed, cluster.now, SETTINGS)
+    situation = Situation(item, observed, cluster.now, settings)
     observed = replace(observed, fetched=frozenset((*situation.possible_refs(), *observed.objects)))
     situation = replace(situation, observed=observed)
-    return explained(situation, plan(item, observed, cluster.now, SETTINGS))
+    return explained(situation, plan(item, observed, cluster.now, settings))
 
 
 def says(found: Explanation, about: str) -> list[tuple[int | None, str]]:
@@ -81,6 +81,43 @@ def test_a_malformed_item_is_refused_by_rule_14() -> None:
     item = replace(endpoint(), spec=None, problems=(Problem("spec.image", "", "is required"),))
     ((rule, text),) = says(explain(item, PlannedCluster()), "refused")
     assert (rule, text.split(";")[0]) == (14, "spec.image: is required")
+
+
+def test_a_refused_endpoint_without_objects_has_nothing_on_the_load_balancer_to_tell_of() -> None:
+    item = replace(endpoint(), spec=None, problems=(Problem("spec.image", "", "is required"),))
+    found = explain(item, PlannedCluster())
+    assert says(found, "exposure") == says(found, "watchdog") == []
+
+
+def test_of_a_refused_endpoint_that_runs_exposure_and_the_watchdogs_clock_are_told() -> None:
+    item, cluster = running()
+    cluster.make_ready(ready=0)
+    item, _ = settle(item, cluster, ready=False)
+    broken = replace(item, spec=None, problems=(Problem("spec.image", "", "is required"),))
+    found = explain(broken, cluster)
+    assert says(found, "exposure") == [(1, "exposed, as its Ingress stands; 0 Pods are ready")]
+    ((rule, text),) = says(found, "watchdog")
+    assert rule == 2
+    assert text.startswith("no Pod is ready; after 300 s the Ingress goes; time alone changes this in")
+
+
+def test_a_refused_endpoint_that_was_never_exposed_is_said_to_get_no_ingress() -> None:
+    cluster = PlannedCluster()
+    item, _ = settle(endpoint(), cluster, ready=False)
+    broken = replace(item, spec=None, problems=(Problem("spec.image", "", "is required"),))
+    ((_, text),) = says(explain(broken, cluster), "exposure")
+    assert text == "not exposed: it has no Ingress, and gets none while it is refused; 0 Pods are ready"
+
+
+def test_an_endpoint_whose_namespace_was_changed_is_explained_where_its_objects_stand() -> None:
+    settings = replace(SETTINGS, namespaces=(*SETTINGS.namespaces, "other"))
+    item, cluster = running()
+    moved = replace(item, namespace="other")
+    found = explain(moved, cluster, settings)
+    ((rule, text),) = says(found, "refused")
+    assert rule == 14
+    assert "a namespace cannot change" in text
+    assert says(found, "exposure")[0][1].startswith("exposed, as its Ingress stands; 2 Pods are ready")
 
 
 def test_a_stop_and_a_removed_region_are_told_with_what_is_left() -> None:
