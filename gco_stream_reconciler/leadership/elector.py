@@ -1,10 +1,10 @@
 """The shell around the rules: reads and writes the Lease, runs the work while it is held."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -16,35 +16,15 @@ from gco_stream_reconciler.errors import (
     NotFoundError,
     RetryableError,
     TerminalError,
-    UnavailableError,
 )
-from gco_stream_reconciler.leadership.rules import (
-    LeaseRecord,
-    Observation,
-    Rules,
-    lease_of,
-    observe,
-    record_of,
-)
+from gco_stream_reconciler.leadership.lease_copy import LeaseCopy, LeaseStore
+from gco_stream_reconciler.leadership.rules import Rules
+from gco_stream_reconciler.leadership.uncancelled import to_its_end
 from gco_stream_reconciler.settings import LeadershipSettings
 
-T = TypeVar("T")
 Lead = Callable[[], Awaitable[None]]
 # Below the resolution of a clock a wait would return without any time having passed, and be repeated.
 _SHORTEST_WAIT_SECONDS = 0.001
-
-
-class LeaseStore(Protocol):
-    """Leases of one namespace, as coordination/v1 objects in plain dicts; every method raises ReconcilerError."""
-
-    async def get(self, name: str) -> dict[str, Any] | None:
-        """The newest version, or None."""
-
-    async def create(self, lease: Mapping[str, Any]) -> dict[str, Any]:
-        """Create it; raises ConflictError when there is one."""
-
-    async def replace(self, lease: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace exactly the version in metadata.resourceVersion; raises ConflictError, NotFoundError."""
 
 
 class LeadershipObserver(Protocol):
@@ -90,16 +70,12 @@ class LeaderElector:
             self._rules.validate()
         except ValueError as error:
             raise ConfigurationError(f"leader election: {error}") from error
-        self._leases = leases
-        self._name = settings.lease_name
+        self._copy = LeaseCopy(settings.lease_name, leases=leases, rules=self._rules, clock=clock)
         self._clock = clock
         self._wall_clock = wall_clock
         self._random = random
         self._observer = observer
         self._log: FilteringBoundLogger = log or structlog.get_logger()
-        # The Lease as last read or written, None while there is none; an update replaces exactly this version.
-        self._lease: dict[str, Any] | None = None
-        self._observation: Observation | None = None
         # When the request that last won or renewed the lease was sent; None = not leading.
         self._renewed_at: float | None = None
         # An acquisition was sent whose outcome is not known, or may have come about later.
@@ -114,7 +90,7 @@ class LeaderElector:
     @property
     def leader_identity(self) -> str:
         """Holder as this process last saw it, "" for nobody."""
-        return self._observation.record.holder if self._observation else ""
+        return self._copy.holder
 
     async def run(self, lead: Lead) -> None:
         """Stand for election, run `lead()` while elected, stand again when the lease was lost.
@@ -128,7 +104,7 @@ class LeaderElector:
                 await self._stand()
             except asyncio.CancelledError:
                 if self._acquiring:
-                    await self._through_cancellation(self._release(), name="lease-release")
+                    await to_its_end(self._release(), "lease-release")
                 raise
             if await self._serve(lead):
                 return
@@ -142,31 +118,30 @@ class LeaderElector:
                 if await self._acquire():
                     return
             except ConflictError:
-                self._log.debug("lease_taken_by_another", lease=self._name)
+                self._log.debug("lease_taken_by_another", lease=self._copy.name)
             except (RetryableError, TerminalError) as error:
                 self._failed("acquire", error)
             now = self._clock()
             await asyncio.sleep(
-                self._rules.next_try(self._observation, now, chance=self._random.random()) - now
+                self._rules.next_try(self._copy.observation, now, chance=self._random.random()) - now
             )
 
     async def _acquire(self) -> bool:
-        await self._read()
+        await self._copy.read()
         sent = self._clock()
-        if not self._rules.may_acquire(self._observation, sent):
+        if not self._rules.may_acquire(self._copy.observation, sent):
             return False
-        record = self._rules.acquired(
-            self._observation.record if self._observation else None, self._wall_clock()
-        )
+        before = self._copy.observation
+        record = self._rules.acquired(before.record if before else None, self._wall_clock())
         self._acquiring = True
-        written = await self._write(record)
+        written = await self._copy.write(record)
         self._acquiring = False
-        self._saw(written)
+        self._copy.saw(written)
         self._renewed_at = sent
         self._last_error = ""
         self._observer.leading(True)
         self._log.info(
-            "leadership_won", lease=self._name, identity=record.holder, transitions=record.transitions
+            "leadership_won", lease=self._copy.name, identity=record.holder, transitions=record.transitions
         )
         return True
 
@@ -186,13 +161,13 @@ class LeaderElector:
         self._observer.leading(False)
         if lost:
             self._log.error(
-                "leadership_lost", lease=self._name, reason=_reason(renewal), holder=self.leader_identity
+                "leadership_lost", lease=self._copy.name, reason=_reason(renewal), holder=self.leader_identity
             )
             shutdown = await self._stop(work) or shutdown
         renewal.cancel()
-        shutdown = await self._through_cancellation(_ended(renewal, self._rules.call_seconds())) or shutdown
+        shutdown = await to_its_end(_ended(renewal, self._rules.call_seconds()), "lease-wait") or shutdown
         if not lost:
-            shutdown = await self._through_cancellation(self._release(), name="lease-release") or shutdown
+            shutdown = await to_its_end(self._release(), "lease-release") or shutdown
         return _outcome(work, renewal, lost=lost, shutdown=shutdown)
 
     def _leads_now(self) -> bool:
@@ -214,7 +189,7 @@ class LeaderElector:
                 )
             except asyncio.CancelledError:
                 shutdown = True
-                self._log.info("leader_stops", lease=self._name)
+                self._log.info("leader_stops", lease=self._copy.name)
                 work.cancel()
         return shutdown
 
@@ -233,7 +208,7 @@ class LeaderElector:
             if not work.done() and not warned and self._clock() >= limit:
                 warned = True
                 self._log.error(
-                    "work_outlives_the_lease", lease=self._name, limit_seconds=self._rules.stop_seconds
+                    "work_outlives_the_lease", lease=self._copy.name, limit_seconds=self._rules.stop_seconds
                 )
         return shutdown
 
@@ -259,17 +234,17 @@ class LeaderElector:
         if not self._leads_now():
             return False
         try:
-            written = await self._write(self._rules.renewed(self._own_record(), self._wall_clock()))
+            written = await self._copy.write(self._rules.renewed(self._copy.own_record(), self._wall_clock()))
         except (ConflictError, NotFoundError):
-            await self._read()
-            if self._lease is not None and self.leader_identity != self._rules.identity:
+            await self._copy.read()
+            if self._copy.is_not_ours:
                 return False
             # Our own earlier update has arrived late, or somebody has edited or deleted the Lease: try again with that.
             raise
         if not self._leads_now():
             # The answer came too late: the work is being stopped, and a new term begins with a new election.
             return False
-        self._saw(written)
+        self._copy.saw(written)
         self._renewed_at = sent
         self._last_error = ""
         self._observer.renewed(self._clock() - sent)
@@ -279,78 +254,34 @@ class LeaderElector:
         """Let others in at once, if the lease is still ours; gives up after a call's time, the lease expires then."""
         try:
             async with asyncio.timeout(self._rules.call_seconds()):
-                while True:
-                    try:
-                        if self._acquiring:
-                            await self._read()
-                        if self._lease is None or self.leader_identity != self._rules.identity:
-                            return
-                        self._saw(
-                            await self._write(self._rules.released(self._own_record(), self._wall_clock()))
-                        )
-                        self._log.info("leadership_released", lease=self._name)
-                        return
-                    except ConflictError:
-                        await self._read()
+                while not await self._release_once():
+                    await self._copy.read()
         except (RetryableError, TerminalError, TimeoutError) as error:
             self._failed("release", error)
         finally:
             self._acquiring = False
 
-    # --- Calls --------------------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        lease = await self._bounded(self._leases.get(self._name))
-        if lease is None:
-            self._lease = None
-        else:
-            self._saw(lease)
-
-    async def _write(self, record: LeaseRecord) -> dict[str, Any]:
-        lease = lease_of(self._name, record, self._lease)
-        if self._lease is None:
-            return await self._bounded(self._leases.create(lease))
-        return await self._bounded(self._leases.replace(lease))
-
-    async def _bounded(self, call: Awaitable[T]) -> T:
-        seconds = self._rules.call_seconds()
+    async def _release_once(self) -> bool:
+        """False when another write came before ours: the Lease has to be read again."""
+        if self._acquiring:
+            await self._copy.read()
+        if not self._copy.is_ours:
+            return True
+        record = self._rules.released(self._copy.own_record(), self._wall_clock())
         try:
-            async with asyncio.timeout(seconds):
-                return await call
-        except TimeoutError as error:
-            raise UnavailableError(f"Lease {self._name}: no answer within {seconds:.1f} s") from error
-
-    def _saw(self, lease: dict[str, Any]) -> None:
-        record = record_of(lease, default_lease_seconds=self._rules.lease_seconds)
-        self._lease = lease
-        self._observation = observe(self._observation, record, self._clock())
-
-    def _own_record(self) -> LeaseRecord:
-        if self._observation is None:
-            raise FatalError("a lease is held that was never seen; this is a bug")
-        return self._observation.record
+            self._copy.saw(await self._copy.write(record))
+        except ConflictError:
+            return False
+        self._log.info("leadership_released", lease=self._copy.name)
+        return True
 
     def _failed(self, operation: str, error: Exception) -> None:
         self._observer.failed(operation)
         said = f"{type(error).__name__}: {error}"
         # Candidates try every second: the same failure is worth one line.
         level = self._log.debug if said == self._last_error else self._log.warning
-        level("lease_call_failed", operation=operation, lease=self._name, error=said)
+        level("lease_call_failed", operation=operation, lease=self._copy.name, error=said)
         self._last_error = said
-
-    async def _through_cancellation(self, call: Awaitable[None], *, name: str = "lease-wait") -> bool:
-        """Await `call`, which is bounded, to its end; whether this task was cancelled meanwhile."""
-        task = asyncio.ensure_future(call)
-        if isinstance(task, asyncio.Task):
-            task.set_name(name)
-        shutdown = False
-        while not task.done():
-            try:
-                await asyncio.wait({task})
-            except asyncio.CancelledError:
-                shutdown = True
-        task.result()
-        return shutdown
 
 
 async def _run(lead: Lead) -> None:
