@@ -8,7 +8,7 @@ Guarantees
       happened while no watch was open. What differs in nothing but the resourceVersion is no difference.
     * Our own writes are visible at once (`write_through`, `forget`), and later notifications of them are not news.
     * No failure ends a reflector or empties its cache; reconnects are rate limited and back off.
-    * A watch that has gone silent is replaced within `silence_seconds`, from the version it had reached.
+    * A watch that has gone silent is replaced within 75 seconds, by a listing.
 
 Not here
     * The caches hold only what carries the type label. An object that is not there may exist under other labels.

@@ -48,7 +48,6 @@ class Informers:
         clock: Callable[[], float],
         random: Uniform,
         observer: ReflectorObserver,
-        silence_seconds: float = 75.0,
     ) -> None:
         pool = ValuePool()
         self._on_change = on_change
@@ -63,7 +62,6 @@ class Informers:
                 random=random,
                 observer=observer,
                 pool=pool,
-                silence_seconds=silence_seconds,
             )
             for (kind, namespace), client in clients.items()
         }

@@ -7,7 +7,7 @@
 Silence is no rest: a bookmark is due every minute. A watch without one may be open and frozen, as the next one from the
 same version would be, and only a listing tells.
 
-The shape is kube-rs' (kube-runtime/src/watcher.rs); the pauses and limits are client-go's (tools/cache/reflector.go).
+The shape is kube-rs' (kube-runtime/src/watcher.rs); `rhythm` has the pauses and limits.
 """
 
 import asyncio
@@ -23,7 +23,6 @@ from gco_stream_reconciler.errors import (
     PermissionDeniedError,
     ReconcilerError,
     ResourceExpiredError,
-    RetryableError,
     UnavailableError,
 )
 from gco_stream_reconciler.informer.cache import Cache, Change, MalformedAnswerError, OlderListingError
@@ -31,13 +30,11 @@ from gco_stream_reconciler.informer.compaction import ValuePool
 from gco_stream_reconciler.informer.ports import (
     OPENED,
     KindClient,
-    ListPage,
     ReflectorObserver,
     Uniform,
     WatchEvent,
 )
-
-__all__ = ["KindClient", "ListPage", "Reflector", "ReflectorObserver", "WatchEvent"]
+from gco_stream_reconciler.informer.rhythm import SILENCE_SECONDS, Rhythm
 
 _PAGE_SIZE = 500
 _MOST_PAGES = 10_000
@@ -45,26 +42,6 @@ _MOST_PAGES = 10_000
 _SLICE_SIZE = 50
 _LIST_TIMEOUT_SECONDS = 30.0
 _CLOSE_TIMEOUT_SECONDS = 5.0
-# Server-side length of a watch: client-go's 5 to 10 minutes, random so that watches do not end together.
-_SHORTEST_WATCH_SECONDS = 300.0
-_LONGEST_WATCH_SECONDS = 600.0
-# No list after a list and no watch after a watch within this time, whatever happened between.
-_MINIMUM_INTERVAL_SECONDS = 1.0
-# Shorter waits may not move the loop's clock at all.
-_CLOCK_RESOLUTION_SECONDS = 0.001
-_BACKOFF_INITIAL_SECONDS = 1.0
-_BACKOFF_MAXIMUM_SECONDS = 30.0
-_MAXIMUM_RETRY_AFTER_SECONDS = 300.0
-_MOST_DOUBLINGS = 10
-# A watch that lived this long ends a row of failures.
-_HEALTHY_SECONDS = 30.0
-# So many listings in a row that are older than what was seen: etcd was restored from a backup.
-_OLDER_LISTINGS_BELIEVED = 5
-# So many failures in a row are not cured by resuming the watch: it may meet the same event again, or a server that
-# does not know its version.
-_FAILURES_BEFORE_LISTING = 5
-# Beyond silence: time to find that the watch can be opened again.
-_REOPENING_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +83,6 @@ class Reflector:
         random: Uniform,
         observer: ReflectorObserver,
         pool: ValuePool | None = None,
-        silence_seconds: float = 75.0,
     ) -> None:
         self.kind = kind
         self.namespace = namespace
@@ -119,24 +95,17 @@ class Reflector:
         self._client = client
         self._on_change = on_change
         self._clock = clock
-        self._random = random
+        self._rhythm = Rhythm(random)
         self._observer = observer
-        self._silence_seconds = silence_seconds
-        self._failures = 0
-        self._older_listings = 0
-        # When list or watch last gave a sign of life; None before the first.
-        self._alive_at: float | None = None
-        self._listed_at: float | None = None
-        self._watched_at: float | None = None
         self._log = structlog.get_logger().bind(kind=kind, namespace=namespace)
 
     def stale_for(self, now: float) -> float:
         """Seconds since the last sign of life (listing, accepted watch, event, bookmark); infinite before the first."""
-        return float("inf") if self._alive_at is None else max(0.0, now - self._alive_at)
+        return self._rhythm.stale_for(now)
 
     def is_stale(self, now: float) -> bool:
         """Whether nothing was heard for longer than a healthy watch can be quiet, or nothing was ever listed."""
-        return not self.synced.is_set() or self.stale_for(now) > self._silence_seconds + _REOPENING_SECONDS
+        return not self.synced.is_set() or self._rhythm.is_stale(now)
 
     async def run(self) -> None:
         """Step for ever. Raises only FatalError and what `on_change` raises."""
@@ -157,10 +126,10 @@ class Reflector:
     # --- List -------------------------------------------------------------------------------------------------
 
     async def _list(self) -> State:
-        wait = self._too_soon(self._listed_at)
-        if wait > _CLOCK_RESOLUTION_SECONDS:
+        began = self._clock()
+        if wait := self._rhythm.until_listing(began):
             return Pausing(wait, Listing())
-        began = self._listed_at = self._clock()
+        self._rhythm.listing_begins(began)
         self.cache.listing_started()
         try:
             items, version = await self._read_pages()
@@ -196,27 +165,27 @@ class Reflector:
             await asyncio.sleep(0)
 
     def _replace(self, items: list[dict[str, Any]], version: str) -> list[Change]:
-        restarted = self._older_listings >= _OLDER_LISTINGS_BELIEVED
+        restarted = self._rhythm.history_restarted
         try:
             changes = self.cache.replace(items, version, history_restarted=restarted)
         except OlderListingError:
-            self._older_listings += 1
+            self._rhythm.listing_was_older()
             raise
         if restarted:
-            self._log.warning("history_restarted", version=version, listings=self._older_listings)
-        self._older_listings = 0
+            self._log.warning("history_restarted", version=version, listings=self._rhythm.older_listings)
+        self._rhythm.listing_was_taken()
         return changes
 
     # --- Watch ------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> State:
-        wait = self._too_soon(self._watched_at)
-        if wait > _CLOCK_RESOLUTION_SECONDS:
+        now = self._clock()
+        if wait := self._rhythm.until_watch(now):
             return Pausing(wait, Watching())
-        self._watched_at = self._clock()
+        self._rhythm.watch_begins(now)
         events = self._client.watch(
             resource_version=self.cache.resource_version or "",
-            timeout_seconds=self._random.uniform(_SHORTEST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS),
+            timeout_seconds=self._rhythm.length_of_watch(),
         )
         try:
             return await self._follow(events)
@@ -227,7 +196,7 @@ class Reflector:
         accepted = heard = False
         while True:
             try:
-                async with asyncio.timeout(self._silence_seconds):
+                async with asyncio.timeout(SILENCE_SECONDS):
                     event = await anext(events, None)
                 change = None if event is None else self._take(event)
             except TimeoutError as error:
@@ -284,14 +253,14 @@ class Reflector:
 
     def _ended(self, reason: str) -> State:
         self._observer.watch_ended(self.kind, self.namespace, reason)
-        self._rested()
+        self._rhythm.watch_ended(self._clock())
         if reason == "silent":
-            self._log.warning("watch_silent", seconds=self._silence_seconds)
+            self._log.warning("watch_silent", seconds=SILENCE_SECONDS)
             return Listing()
         return Watching()
 
     def _closed_by_server(self, heard: bool) -> State:
-        if not heard and self._too_soon(self._watched_at) > 0:
+        if not heard and self._rhythm.watch_was_short(self._clock()):
             return self._failed(
                 UnavailableError("the watch was closed at once, without an event"), Watching()
             )
@@ -300,8 +269,8 @@ class Reflector:
     def _expired(self, error: ResourceExpiredError) -> State:
         self._observer.watch_ended(self.kind, self.namespace, "expired")
         self._log.info("watch_expired", version=self.cache.resource_version, error=str(error))
-        self._rested()
-        if self._since(self._listed_at) >= _HEALTHY_SECONDS:
+        self._rhythm.watch_ended(self._clock())
+        if not self._rhythm.listed_lately(self._clock()):
             return Listing()
         # A fresh listing's version has expired: listing again at once would go in circles.
         return self._failed(error, Listing())
@@ -312,9 +281,9 @@ class Reflector:
         doing = "watch" if isinstance(then, Watching) else "list"
         if isinstance(then, Watching):
             self._observer.watch_ended(self.kind, self.namespace, "failed")
-            self._rested()
-        pause = self._back_off(error)
-        if self._failures >= _FAILURES_BEFORE_LISTING:
+            self._rhythm.watch_ended(self._clock())
+        pause = self._rhythm.back_off(error)
+        if self._rhythm.needs_listing:
             then = Listing()
         self.last_error = _describe(error)
         self._observer.failed(self.kind, self.namespace, type(error).__name__)
@@ -325,35 +294,16 @@ class Reflector:
             "informer_failed",
             doing=doing,
             error=self.last_error,
-            failures=self._failures,
+            failures=self._rhythm.failures,
             retry_in_seconds=round(pause, 1),
             remedy=remedy or None,
             exc_info=None if expected else error,
         )
         return Pausing(pause, then)
 
-    def _back_off(self, error: Exception) -> float:
-        ceiling = _BACKOFF_INITIAL_SECONDS * 2 ** min(self._failures, _MOST_DOUBLINGS)
-        self._failures += 1
-        pause = self._random.uniform(0.0, min(_BACKOFF_MAXIMUM_SECONDS, ceiling))
-        if isinstance(error, RetryableError) and error.retry_after_seconds is not None:
-            return max(pause, min(error.retry_after_seconds, _MAXIMUM_RETRY_AFTER_SECONDS))
-        return pause
-
-    def _rested(self) -> None:
-        """A watch is over: a long one ends the row of failures."""
-        if self._since(self._watched_at) >= _HEALTHY_SECONDS:
-            self._failures = 0
-
     def _alive(self) -> None:
-        self._alive_at = self._clock()
+        self._rhythm.alive(self._clock())
         self.last_error = None
-
-    def _too_soon(self, last: float | None) -> float:
-        return _MINIMUM_INTERVAL_SECONDS - self._since(last)
-
-    def _since(self, last: float | None) -> float:
-        return float("inf") if last is None else self._clock() - last
 
 
 def _status_error(kind: str, status: dict[str, Any]) -> ReconcilerError:

@@ -17,6 +17,7 @@ from gco_stream_reconciler.errors import (
 )
 from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.informer.reflector import Listing, Pausing, Reflector, Watching
+from gco_stream_reconciler.informer.rhythm import Rhythm
 from tests.doubles.kind_client import Event, FakeKind
 
 pytestmark = pytest.mark.looptime
@@ -496,10 +497,10 @@ async def test_a_long_healthy_watch_ends_a_row_of_failures() -> None:
         rig.server.inject(DOWN)
         rig.server.watch_faults.extend([DOWN] * 3)
         await asyncio.sleep(60)
-        assert rig.reflector._failures == 4
+        assert rig.reflector._rhythm.failures == 4
         rig.server.inject(DOWN)
         await asyncio.sleep(1.1)
-        assert rig.reflector._failures == 1
+        assert rig.reflector._rhythm.failures == 1
         assert rig.server.open_watches == 1
 
 
@@ -512,7 +513,7 @@ class Hasty:
 
 async def test_not_even_the_shortest_waits_make_for_more_than_one_call_of_a_kind_a_second() -> None:
     rig = Rig()
-    rig.reflector._random = Hasty()
+    rig.reflector._rhythm = Rhythm(Hasty())
     rig.server.list_faults.extend([DOWN] * 20)
     rig.server.watch_faults.extend([ResourceExpiredError("too old"), DOWN] * 20)
     async with rig.running():
