@@ -27,8 +27,8 @@ from gco_stream_reconciler.aws.session import open_clients
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
 from gco_stream_reconciler.console.server import ConsoleServer
 from gco_stream_reconciler.console.views import About
-from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.informer.informers import Informers
+from gco_stream_reconciler.informer.objects import Change
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.configuration import found_configuration
 from gco_stream_reconciler.kube.events import EventRecorder

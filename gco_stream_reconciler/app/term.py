@@ -20,7 +20,7 @@ from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.controller.trouble import LastingTrouble
 from gco_stream_reconciler.controller.workers import Worker
-from gco_stream_reconciler.informer.cache import Change
+from gco_stream_reconciler.informer.objects import Change
 from gco_stream_reconciler.planning.orphans import OrphanWatch
 from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter

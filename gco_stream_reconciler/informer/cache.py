@@ -6,83 +6,28 @@ numbers, the order of arrival counts and our own writes become visible only thro
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.informer.compaction import ValuePool, compact
-from gco_stream_reconciler.manifests.names import LABEL_APP, LABEL_ENDPOINT, LABEL_TYPE, TYPE_INFERENCE
+from gco_stream_reconciler.informer.index import EndpointIndex
+from gco_stream_reconciler.informer.objects import (
+    Change,
+    Key,
+    check_object,
+    difference,
+    incarnation_of,
+    key_of,
+    version_number,
+    version_of,
+)
+from gco_stream_reconciler.manifests.names import LABEL_TYPE, TYPE_INFERENCE
 
-_CANARY_SUFFIX = "-canary"
 _MOST_TOMBSTONES = 10_000
-
-Key: TypeAlias = tuple[str, str]
-"""Namespace and name."""
-
-
-class MalformedAnswerError(UnavailableError):
-    """The API server's answer is not what the protocol says (a proxy's page, a cut line): ask again."""
 
 
 class OlderListingError(UnavailableError):
     """A listing shows an older state than the watch already has: another API server, or one restored from a backup."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A difference between two successive states of one object.
-
-    `old` is None for an added one, `new` for a deleted one. An object that was deleted and made again between two
-    looks is a modification whose UIDs differ. Not shown in full anywhere: workload environments are secrets.
-    """
-
-    kind: Literal["added", "modified", "deleted"]
-    old: dict[str, Any] | None = field(repr=False)
-    new: dict[str, Any] | None = field(repr=False)
-
-    def endpoint_keys(self) -> tuple[str, ...]:
-        """Every endpoint that the object may belong to, or may have belonged to before."""
-        keys = [key for obj in (self.old, self.new) if obj is not None for key in endpoint_keys(obj)]
-        if self.old is not None and self.new is None:
-            # Its name is free: the canary of `x` or the endpoint `x-canary` may be waiting for that.
-            keys += _keys_by_name(self.old)
-        return tuple(dict.fromkeys(keys))
-
-
-def endpoint_keys(obj: dict[str, Any]) -> tuple[str, ...]:
-    """The endpoints that an object may belong to.
-
-    The predecessor's objects carry only `app`, where `x-canary` is the endpoint of that name or the canary of `x`.
-    """
-    labels = obj["metadata"].get("labels") or {}
-    named = labels.get(LABEL_ENDPOINT)
-    return (named,) if named else _keys_by_name(obj)
-
-
-def _keys_by_name(obj: dict[str, Any]) -> tuple[str, ...]:
-    app = (obj["metadata"].get("labels") or {}).get(LABEL_APP)
-    if not app:
-        return ()
-    primary = app.removesuffix(_CANARY_SUFFIX)
-    return (app,) if primary in (app, "") else (app, primary)
-
-
-def check_object(obj: Any) -> None:
-    """Raise MalformedAnswerError unless this is an object with a name, namespace, UID and version."""
-    metadata = obj.get("metadata") if isinstance(obj, dict) else None
-    if not isinstance(metadata, dict):
-        raise MalformedAnswerError(f"expected an object with metadata, got {type(obj).__name__}")
-    for name in ("namespace", "name", "uid", "resourceVersion"):
-        if not isinstance(metadata.get(name), str) or not metadata[name]:
-            raise MalformedAnswerError(f"object {metadata.get('name')!r}: metadata.{name} is missing")
-    labels = metadata.get("labels") or {}
-    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise MalformedAnswerError(f"object {metadata['name']!r}: metadata.labels is no map of strings")
-
-
-def version_number(version: str) -> int | None:
-    """A resourceVersion as a number, or None if it is not one."""
-    return int(version) if version.isascii() and version.isdigit() else None
 
 
 class Cache:
@@ -97,8 +42,7 @@ class Cache:
         self.resource_version: str | None = None
         self._pool = pool
         self._objects: dict[Key, dict[str, Any]] = {}
-        # Endpoint key → keys of its objects. Never holds an empty tuple.
-        self._index: dict[str, tuple[Key, ...]] = {}
+        self._index = EndpointIndex(self._objects)
         # What the API server has confirmed gone, with the listing before whose successor that was: UIDs, and for a
         # name the last version held. They keep late notifications from bringing back that object or one before it.
         self._gone: dict[str, int] = {}
@@ -121,11 +65,11 @@ class Cache:
 
     def by_endpoint(self, key: str) -> list[dict[str, Any]]:
         """The objects that may belong to an endpoint."""
-        return [self._objects[each] for each in self._index.get(key, ())]
+        return [self._objects[each] for each in self._index.keys_of(key)]
 
     def endpoint_keys(self) -> Iterable[str]:
         """Every endpoint that some object may belong to."""
-        return self._index.keys()
+        return self._index.endpoints()
 
     # --- List and watch ---------------------------------------------------------------------------------------
 
@@ -157,11 +101,7 @@ class Cache:
         self._gone, self._floors = gone, floors
         fresh = self._merge(items, listed)
         changes = list(_differences(self._objects, fresh))
-        index: dict[str, tuple[Key, ...]] = {}
-        for key, obj in fresh.items():
-            for endpoint in endpoint_keys(obj):
-                index[endpoint] = (*index.get(endpoint, ()), key)
-        self._objects, self._index = fresh, index
+        self._objects, self._index = fresh, EndpointIndex(fresh)
         self.resource_version = resource_version
         return changes
 
@@ -175,15 +115,15 @@ class Cache:
     def _merge(self, items: Iterable[dict[str, Any]], listed: int | None) -> dict[Key, dict[str, Any]]:
         fresh: dict[Key, dict[str, Any]] = {}
         for obj in items:
-            key = _key(obj)
+            key = key_of(obj)
             if self._is_gone(key, obj):
                 continue
             held = self._objects.get(key)
-            unchanged = held is not None and _incarnation(held) == _incarnation(obj)
+            unchanged = held is not None and incarnation_of(held) == incarnation_of(obj)
             fresh[key] = held if held is not None and unchanged else obj
         if listed is not None:
             for key, held in self._objects.items():
-                version = _version(held)
+                version = version_of(held)
                 if version is not None and version > listed:
                     fresh[key] = held
         return fresh
@@ -194,8 +134,8 @@ class Cache:
         """Take a watch event in; the difference it makes. Raises MalformedAnswerError."""
         check_object(obj)
         metadata = obj["metadata"]
-        key = _key(obj)
-        version, reached = _version(obj), self._reached()
+        key = key_of(obj)
+        version, reached = version_of(obj), self._reached()
         news = version is None or reached is None or version > reached
         if news:
             self.resource_version = metadata["resourceVersion"]
@@ -207,7 +147,7 @@ class Cache:
         if self._is_gone(key, obj) or (held is None and not news):
             return None
         # Newer than what is held is taken even if a bookmark has run ahead of it.
-        if held is not None and version is not None and (_version(held) or 0) >= version:
+        if held is not None and version is not None and (version_of(held) or 0) >= version:
             return None
         return self._put(key, compact(obj, self.kind, self._pool))
 
@@ -226,14 +166,14 @@ class Cache:
         MalformedAnswerError.
         """
         check_object(obj)
-        key = _key(obj)
-        version, reached = _version(obj), self._reached()
+        key = key_of(obj)
+        version, reached = version_of(obj), self._reached()
         if version is None or (reached is not None and version <= reached) or self._is_gone(key, obj):
             return None
         if (obj["metadata"].get("labels") or {}).get(LABEL_TYPE) != TYPE_INFERENCE:
             return None
         held = self._objects.get(key)
-        if held is not None and (_version(held) or 0) >= version:
+        if held is not None and (version_of(held) or 0) >= version:
             return None
         return self._put(key, compact(obj, self.kind, self._pool))
 
@@ -244,7 +184,7 @@ class Cache:
         held = self._objects.get(key)
         if held is None or held["metadata"]["uid"] != uid:
             return None
-        _remember(self._floors, key, (_version(held) or 0, self._listings))
+        _remember(self._floors, key, (version_of(held) or 0, self._listings))
         return self._remove(key)
 
     # --- Inside -----------------------------------------------------------------------------------------------
@@ -255,43 +195,24 @@ class Cache:
     def _is_gone(self, key: Key, obj: dict[str, Any]) -> bool:
         if obj["metadata"]["uid"] in self._gone:
             return True
-        version = _version(obj)
+        version = version_of(obj)
         floor = self._floors.get(key)
         return floor is not None and version is not None and version <= floor[0]
 
     def _put(self, key: Key, obj: dict[str, Any]) -> Change | None:
         old = self._objects.get(key)
         self._objects[key] = obj
-        before = () if old is None else endpoint_keys(old)
-        after = endpoint_keys(obj)
-        if before != after:
-            self._unindex(key, before)
-            for endpoint in after:
-                self._index[endpoint] = (*self._index.get(endpoint, ()), key)
-        return _change(old, obj)
+        self._index.change(key, old, obj)
+        return difference(old, obj)
 
     def _remove(self, key: Key) -> Change:
         old = self._objects.pop(key)
-        self._unindex(key, endpoint_keys(old))
+        self._index.change(key, old, None)
         return Change("deleted", old, None)
-
-    def _unindex(self, key: Key, endpoints: tuple[str, ...]) -> None:
-        for endpoint in endpoints:
-            left = tuple(each for each in self._index[endpoint] if each != key)
-            if left:
-                self._index[endpoint] = left
-            else:
-                del self._index[endpoint]
 
     def validate(self) -> None:
         """Raise AssertionError where the index does not match the objects."""
-        expected: dict[str, set[Key]] = {}
-        for key, obj in self._objects.items():
-            for endpoint in endpoint_keys(obj):
-                expected.setdefault(endpoint, set()).add(key)
-        indexed = {endpoint: set(keys) for endpoint, keys in self._index.items()}
-        if indexed != expected or any(len(keys) != len(set(keys)) for keys in self._index.values()):
-            raise AssertionError("the index by endpoint does not match the objects")
+        self._index.validate(self._objects)
 
 
 def _remember(tombstones: dict[Any, Any], key: Any, value: Any) -> None:
@@ -300,21 +221,9 @@ def _remember(tombstones: dict[Any, Any], key: Any, value: Any) -> None:
     tombstones[key] = value
 
 
-def _key(obj: dict[str, Any]) -> Key:
-    return obj["metadata"]["namespace"], obj["metadata"]["name"]
-
-
-def _version(obj: dict[str, Any]) -> int | None:
-    return version_number(obj["metadata"]["resourceVersion"])
-
-
 def _newer(held: dict[str, Any], version: int | None) -> bool:
-    number = _version(held)
+    number = version_of(held)
     return number is not None and version is not None and number > version
-
-
-def _incarnation(obj: dict[str, Any]) -> tuple[str, str]:
-    return obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
 
 
 def _differences(old: dict[Key, dict[str, Any]], new: dict[Key, dict[str, Any]]) -> Iterator[Change]:
@@ -322,19 +231,6 @@ def _differences(old: dict[Key, dict[str, Any]], new: dict[Key, dict[str, Any]])
         if key not in new:
             yield Change("deleted", obj, None)
     for key, obj in new.items():
-        change = _change(old.get(key), obj)
+        change = difference(old.get(key), obj)
         if change is not None:
             yield change
-
-
-def _change(old: dict[str, Any] | None, new: dict[str, Any]) -> Change | None:
-    if old is None:
-        return Change("added", None, new)
-    return (
-        None if old is new or _without_version(old) == _without_version(new) else Change("modified", old, new)
-    )
-
-
-def _without_version(obj: dict[str, Any]) -> dict[str, Any]:
-    metadata = {name: value for name, value in obj["metadata"].items() if name != "resourceVersion"}
-    return {**obj, "metadata": metadata}

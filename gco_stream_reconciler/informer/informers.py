@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.informer.compaction import ValuePool
+from gco_stream_reconciler.informer.objects import Change
 from gco_stream_reconciler.informer.ports import KindClient, ReflectorObserver, Uniform
 from gco_stream_reconciler.informer.reflector import Reflector
 

@@ -25,8 +25,9 @@ from gco_stream_reconciler.errors import (
     ResourceExpiredError,
     UnavailableError,
 )
-from gco_stream_reconciler.informer.cache import Cache, Change, MalformedAnswerError, OlderListingError
+from gco_stream_reconciler.informer.cache import Cache, OlderListingError
 from gco_stream_reconciler.informer.compaction import ValuePool
+from gco_stream_reconciler.informer.objects import Change, MalformedAnswerError
 from gco_stream_reconciler.informer.ports import (
     OPENED,
     KindClient,

@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gco_stream_reconciler.informer.cache import Cache, Change, OlderListingError
+from gco_stream_reconciler.informer.cache import Cache, OlderListingError
 from gco_stream_reconciler.informer.compaction import ValuePool
+from gco_stream_reconciler.informer.objects import Change
 from tests.doubles.kind_client import FakeKind
 
 NAMES = st.sampled_from(["x", "x-canary", "y"])

@@ -6,8 +6,8 @@ from typing import Any
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.status import same_report
-from gco_stream_reconciler.informer.cache import endpoint_keys
 from gco_stream_reconciler.informer.compaction import ValuePool, compact
+from gco_stream_reconciler.informer.objects import endpoint_keys
 from gco_stream_reconciler.planning.actions import ObjectRef
 from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan

@@ -22,7 +22,7 @@ from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.endpoints.status import decode_region_status
 from gco_stream_reconciler.errors import UnavailableError
-from gco_stream_reconciler.informer.cache import endpoint_keys
+from gco_stream_reconciler.informer.objects import endpoint_keys
 from gco_stream_reconciler.planning.observed import KubeObject
 from gco_stream_reconciler.planning.orphans import OrphanWatch
 from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue

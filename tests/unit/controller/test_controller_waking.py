@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gco_stream_reconciler.informer.cache import Change
+from gco_stream_reconciler.informer.objects import Change
 
 
 def made_for(name: str, endpoint: str) -> dict[str, Any]:

@@ -2,14 +2,9 @@ from typing import Any
 
 import pytest
 
-from gco_stream_reconciler.informer.cache import (
-    Cache,
-    Change,
-    MalformedAnswerError,
-    OlderListingError,
-    endpoint_keys,
-)
+from gco_stream_reconciler.informer.cache import Cache, OlderListingError
 from gco_stream_reconciler.informer.compaction import ValuePool
+from gco_stream_reconciler.informer.objects import Change, MalformedAnswerError
 
 TYPE = {"gco.io/type": "inference"}
 
@@ -49,27 +44,6 @@ def kinds(changes: list[Change]) -> list[tuple[str, str]]:
 
 
 # --- To which endpoint an object belongs ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("labels", "keys"),
-    [
-        ({"app": "x", "gco.io/endpoint": "y"}, ("y",)),
-        ({"app": "x-canary", "gco.io/endpoint": "x"}, ("x",)),
-        ({"app": "x"}, ("x",)),
-        ({"app": "x-canary"}, ("x-canary", "x")),
-        ({"app": "x-canary-canary"}, ("x-canary-canary", "x-canary")),
-        ({"app": "-canary"}, ("-canary",)),
-        ({"app": ""}, ()),
-        ({}, ()),
-    ],
-)
-def test_an_object_names_its_endpoints(labels: dict[str, str], keys: tuple[str, ...]) -> None:
-    assert endpoint_keys({"metadata": {"labels": labels}}) == keys
-
-
-def test_an_object_without_labels_belongs_to_nobody() -> None:
-    assert endpoint_keys({"metadata": {}}) == endpoint_keys({"metadata": {"labels": None}}) == ()
 
 
 def test_a_change_names_the_endpoints_of_both_states() -> None:

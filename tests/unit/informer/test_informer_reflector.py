@@ -15,7 +15,7 @@ from gco_stream_reconciler.errors import (
     ThrottledError,
     UnavailableError,
 )
-from gco_stream_reconciler.informer.cache import Change
+from gco_stream_reconciler.informer.objects import Change
 from gco_stream_reconciler.informer.reflector import Listing, Pausing, Reflector, Watching
 from gco_stream_reconciler.informer.rhythm import Rhythm
 from tests.doubles.kind_client import Event, FakeKind

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler.errors import PermissionDeniedError
-from gco_stream_reconciler.informer.cache import Change
 from gco_stream_reconciler.informer.informers import Informers
+from gco_stream_reconciler.informer.objects import Change
 from gco_stream_reconciler.informer.ports import KindClient, NullReflectorObserver
 from tests.doubles.kind_client import FakeKind
 
