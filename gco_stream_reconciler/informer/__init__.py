@@ -15,5 +15,5 @@ Not here
     * A cache lags behind the cluster by an unknown time; `stale` tells only that nothing has been heard for long.
     * Objects are compacted: no managedFields, and of `status` only what decisions are made from.
     * Cached objects are shared: whoever gets one must not change it.
-    * The first listing announces every object as added. Whoever wants to act on differences only waits for `synced`.
+    * The first listing announces every object as added. Whoever wants to act on differences only awaits `wait_synced`.
 """

@@ -37,7 +37,7 @@ class Informers:
     """One reflector for each kind and namespace.
 
     `on_change` gets every difference between two states of an object, those of the first listings (all `added`)
-    included, while `synced` is still False.
+    included, before `wait_synced` returns.
     """
 
     def __init__(
@@ -93,12 +93,8 @@ class Informers:
             keys.update(reflector.cache.endpoint_keys())
         return keys
 
-    def synced(self) -> bool:
-        """Whether every first listing is in its cache and announced."""
-        return all(reflector.synced.is_set() for reflector in self._reflectors.values())
-
     async def wait_synced(self) -> None:
-        """Return once `synced`. The caller sets the deadline."""
+        """Return once every first listing is in its cache and announced. The caller sets the deadline."""
         for reflector in self._reflectors.values():
             await reflector.synced.wait()
 

@@ -65,19 +65,6 @@ class ReflectorObserver(Protocol):
         """A list or watch failed; `error` is the class name of the error."""
 
 
-class NullReflectorObserver:
-    """Measures nothing."""
-
-    def listed(self, kind: str, namespace: str, objects: int, seconds: float) -> None:
-        """Nothing."""
-
-    def watch_ended(self, kind: str, namespace: str, reason: str) -> None:
-        """Nothing."""
-
-    def failed(self, kind: str, namespace: str, error: str) -> None:
-        """Nothing."""
-
-
 class Uniform(Protocol):
     """What a random generator must offer; `random.Random` does."""
 
