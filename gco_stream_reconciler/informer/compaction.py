@@ -7,12 +7,6 @@ parts of a spec (probes, ports, resources).
 from collections.abc import Iterable
 from typing import Any
 
-API_VERSIONS = {
-    "Deployment": "apps/v1",
-    "HorizontalPodAutoscaler": "autoscaling/v2",
-    "Ingress": "networking.k8s.io/v1",
-    "Service": "v1",
-}
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _KEPT_STATUS = {
     "Deployment": (
@@ -80,23 +74,16 @@ class ValuePool:
 
 
 def compact(obj: dict[str, Any], kind: str, pool: ValuePool) -> dict[str, Any]:
-    """A copy without managedFields, the last-applied annotation, and the status that nothing is decided from.
-
-    Fills in `kind` and `apiVersion`, which the items of a listing do not carry.
-    """
-    metadata = obj["metadata"]
-    kept: dict[str, Any] = {
-        "kind": kind,
-        "apiVersion": _shared(obj.get("apiVersion") or API_VERSIONS.get(kind, ""), pool),
-    }
+    """A copy without managedFields, the last-applied annotation, and the status that nothing is decided from."""
+    kept: dict[str, Any] = {}
     for name, value in obj.items():
         if name == "metadata":
-            kept["metadata"] = _metadata(metadata, pool)
+            kept["metadata"] = _metadata(value, pool)
         elif name == "status":
             status = _status(value, kind)
             if status:
                 kept["status"] = _shared(status, pool)
-        elif name not in kept:
+        else:
             kept[pool.share(name)] = _shared(value, pool)
     return kept
 

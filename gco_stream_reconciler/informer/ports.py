@@ -12,7 +12,7 @@ class ListPage(Protocol):
 
     @property
     def items(self) -> Sequence[dict[str, Any]]:
-        """The objects."""
+        """The objects, each with its `apiVersion` and `kind`, which a server's own listing leaves out."""
 
     @property
     def resource_version(self) -> str:

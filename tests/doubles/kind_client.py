@@ -122,7 +122,7 @@ class FakeKind:
         await _misbehave(self.list_faults)
         limit = min(limit, self.page_size)
         if continue_token is None:
-            items = [_as_item(obj) for name, obj in sorted(self.objects.items()) if _matches(obj)]
+            items = [copy.deepcopy(obj) for _, obj in sorted(self.objects.items()) if _matches(obj)]
             version, start = self.version, 0
         else:
             snapshot, _, position = continue_token.partition("/")
@@ -182,11 +182,6 @@ class FakeKind:
 
 def _matches(obj: dict[str, Any]) -> bool:
     return (obj["metadata"].get("labels") or {}).get("gco.io/type") == "inference"
-
-
-def _as_item(obj: dict[str, Any]) -> dict[str, Any]:
-    """An object as it stands in a listing: without kind and apiVersion."""
-    return copy.deepcopy({name: value for name, value in obj.items() if name not in ("kind", "apiVersion")})
 
 
 async def _misbehave(faults: deque[Fault | None]) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 from gco_stream_reconciler.informer.compaction import ValuePool, compact
 
 DEPLOYMENT: dict[str, Any] = {
+    "kind": "Deployment",
+    "apiVersion": "apps/v1",
     "metadata": {
         "name": "llama",
         "namespace": "ns",
