@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.app.readiness import Readiness
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
+from gco_stream_reconciler.backoff import ceiling
 from gco_stream_reconciler.errors import (
     FatalError,
     NamespaceNotFoundError,
@@ -73,15 +74,16 @@ class Startup:
                 self._log.debug("namespace_not_readable", namespace=namespace)
 
     async def _patiently(self, part: str, ask: Callable[[], Awaitable[T]]) -> T:
-        pause = _FIRST_PAUSE_SECONDS
+        failures = 0
         while True:
             try:
                 answer = await ask()
             except RetryableError as error:
                 self._readiness.waits(part, str(error))
                 self._log.warning("waiting_at_start", part=part, error=str(error))
-                await asyncio.sleep(self._random.uniform(pause / 2, pause))
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                longest = ceiling(failures, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(self._random.uniform(longest / 2, longest))
+                failures += 1
             except PermissionDeniedError as error:
                 if part == "cluster":
                     raise

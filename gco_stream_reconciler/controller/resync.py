@@ -10,6 +10,7 @@ from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
+from gco_stream_reconciler.backoff import ceiling
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.orphan_look import OrphanLook
 from gco_stream_reconciler.controller.ports import ClusterCache, ControllerObserver, Item, ResyncQueue, Table
@@ -144,8 +145,8 @@ class Resync:
         return reasons
 
     async def _pause_after_failure(self) -> None:
-        slowest = min(_RETRY_FIRST_SECONDS * 2 ** (self._failures - 1), _RETRY_SLOWEST_SECONDS)
-        await asyncio.sleep(slowest * self._random.uniform(0.5, 1))
+        longest = ceiling(self._failures - 1, first=_RETRY_FIRST_SECONDS, longest=_RETRY_SLOWEST_SECONDS)
+        await asyncio.sleep(longest * self._random.uniform(0.5, 1))
 
     def _failed(self, error: ReconcilerError, began: float, reasons: list[str]) -> None:
         self._failures += 1

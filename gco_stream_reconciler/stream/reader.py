@@ -140,7 +140,7 @@ class ShardReader:
             return None
         if isinstance(error, ExpiredIteratorError):
             self._iterator = None
-            return self._backoff.failed() if self._backoff.failures else self._first_try()
+            return self._backoff.failed_as_expected()
         if isinstance(error, TrimmedDataError):
             self._iterator, self._start = None, TRIM_HORIZON
             self._context.request_resync("trimmed data")
@@ -152,10 +152,6 @@ class ShardReader:
             self._context.log.warning("shard_read_failed", shard=self.shard_id, error=str(error))
         wish = error.retry_after_seconds if isinstance(error, RetryableError) else None
         return self._backoff.failed(at_least=wish)
-
-    def _first_try(self) -> float:
-        self._backoff.failures = 1
-        return 0.0
 
 
 async def _within(call: Awaitable[T]) -> T:

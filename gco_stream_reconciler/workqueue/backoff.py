@@ -6,7 +6,7 @@ https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 from typing import Protocol
 
-_MOST_DOUBLINGS = 60
+from gco_stream_reconciler.backoff import ceiling
 
 
 class Uniform(Protocol):
@@ -53,4 +53,4 @@ class Backoff:
 
     def ceiling(self, failures: int) -> float:
         """The longest delay that may follow so many earlier failures."""
-        return float(min(self._maximum, self._initial * 2 ** min(failures, _MOST_DOUBLINGS)))
+        return ceiling(failures, first=self._initial, longest=self._maximum)
