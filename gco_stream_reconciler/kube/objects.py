@@ -14,7 +14,7 @@ from gco_stream_reconciler.errors import (
 )
 from gco_stream_reconciler.kube.client import KubeClient, Query
 from gco_stream_reconciler.kube.resources import RESOURCES, resource
-from gco_stream_reconciler.kube.retry import with_retries
+from gco_stream_reconciler.retries import with_retries
 from gco_stream_reconciler.settings import KubernetesSettings
 
 FIELD_MANAGER = "gco-stream-reconciler"

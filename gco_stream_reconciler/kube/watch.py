@@ -10,7 +10,7 @@ from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.resources import resource
-from gco_stream_reconciler.kube.retry import with_retries
+from gco_stream_reconciler.retries import with_retries
 
 LABEL_SELECTOR = "gco.io/type=inference"
 # Bookmarks come about once a minute, so a healthy watch is never silent for longer.

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gco_stream_reconciler.aws.calls import ATTEMPTS
 from gco_stream_reconciler.aws.endpoint_table import CALL_SECONDS as TABLE_SECONDS
 from gco_stream_reconciler.aws.streams import CALL_SECONDS as STREAM_SECONDS
 from gco_stream_reconciler.errors import (
@@ -24,6 +23,7 @@ from gco_stream_reconciler.errors import (
     TrimmedDataError,
     UnavailableError,
 )
+from gco_stream_reconciler.retries import ATTEMPTS
 from tests.doubles.scripted_api_server import Answer, scripted_server
 from tests.doubles.scripted_aws import (
     ARN,
