@@ -37,22 +37,6 @@ class QueueObserver(Protocol):
         """A key failed and will come again (`retries_total`)."""
 
 
-class NullQueueObserver:
-    """Measures nothing."""
-
-    def added(self) -> None:
-        """Nothing."""
-
-    def got(self, waited_seconds: float) -> None:
-        """Nothing."""
-
-    def done(self, worked_seconds: float) -> None:
-        """Nothing."""
-
-    def retried(self) -> None:
-        """Nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A key's failures since its last success: how many, the last one's message, and whether it was terminal.
@@ -127,7 +111,7 @@ class WorkQueue:
         """Have a worker look at this key when nothing more urgent waits."""
         self.add(key, Lane.RESYNC)
 
-    def add_after(self, key: str, seconds: float, lane: Lane = Lane.TIMER) -> None:
+    def add_after(self, key: str, seconds: float) -> None:
         """Add a key later; of several times asked for, the earliest counts. Without effect after shut_down.
 
         Raises ValueError for a delay that is not finite.
@@ -137,8 +121,8 @@ class WorkQueue:
         if self._shut_down:
             return
         if seconds <= 0:
-            self.add(key, lane)
-        elif self._state.add_at(key, self._clock() + seconds, lane):
+            self.add(key, Lane.TIMER)
+        elif self._state.add_at(key, self._clock() + seconds, Lane.TIMER):
             self._set_timer()
 
     def retry(

@@ -8,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, QueueShutDown, WorkQueue
+from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
 from gco_stream_reconciler.workqueue.state import PATIENCE_SECONDS, Lane, QueueState
+from tests.doubles.workqueue import NullQueueObserver
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 LANES = st.sampled_from(list(Lane))
@@ -135,13 +136,11 @@ class Run:
     async def produce(self) -> None:
         for _ in range(60):
             key = f"k{self.random.randrange(8)}"
-            lane = self.random.choice(list(Lane))
             if self.random.random() < 0.3:
-                seconds = self.random.uniform(-1, 5)
-                self.queue.add_after(key, seconds, lane)
+                self.queue.add_after(key, self.random.uniform(-1, 5))
                 self.added[key] = max(self.added.get(key, 0.0), self.clock())
             else:
-                self.queue.add(key, lane)
+                self.queue.add(key, self.random.choice(list(Lane)))
                 self.added[key] = self.clock()
             await asyncio.sleep(self.random.choice([0, 0, 0.01, 0.5]))
 

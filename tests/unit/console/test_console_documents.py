@@ -19,9 +19,10 @@ from gco_stream_reconciler.console.views import (
     StreamView,
     WaitingKey,
 )
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import WorkQueue
 from gco_stream_reconciler.workqueue.state import Lane
 from tests.doubles.console_source import NOW, SECRET, busy_queue, fleet, stream
+from tests.doubles.workqueue import NullQueueObserver
 
 
 async def test_a_work_queues_own_snapshot_becomes_a_view() -> None:

@@ -25,7 +25,7 @@ from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.informer.objects import endpoint_keys
 from gco_stream_reconciler.planning.observed import KubeObject
 from gco_stream_reconciler.planning.orphans import OrphanWatch
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import WorkQueue
 from tests.doubles.controller import (
     MemoryCache,
     MemoryCluster,
@@ -35,6 +35,7 @@ from tests.doubles.controller import (
     recording_log,
 )
 from tests.doubles.planning_story import NAMESPACE, REGION, SETTINGS
+from tests.doubles.workqueue import NullQueueObserver
 
 EPOCH = 1_800_000_000.0
 LEASE = ("Lease", NAMESPACE, LEDGER_NAME)

@@ -30,8 +30,9 @@ from gco_stream_reconciler.planning.actions import (
     Plan,
     SetReplicas,
 )
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import WorkQueue
 from tests.doubles.controller import MemoryCache, MemoryCluster, RecordingObserver, now, recording_log
+from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
 

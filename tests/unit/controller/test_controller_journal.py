@@ -20,7 +20,7 @@ from gco_stream_reconciler.endpoints.status import encode_region_status
 from gco_stream_reconciler.errors import PermissionDeniedError
 from gco_stream_reconciler.planning.actions import Apply, Delete, ObjectRef, Plan, SetReplicas
 from gco_stream_reconciler.telemetry.metrics import Metrics
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import WorkQueue
 from tests.doubles.controller import (
     MemoryCache,
     MemoryCluster,
@@ -29,6 +29,7 @@ from tests.doubles.controller import (
     now,
     recording_log,
 )
+from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
 

@@ -25,9 +25,10 @@ from gco_stream_reconciler.errors import (
 from gco_stream_reconciler.planning.orphans import OrphanWatch
 from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.settings import LifecycleSettings
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import WorkQueue
 from gco_stream_reconciler.workqueue.state import Lane
 from tests.doubles.controller import MemoryCache, MemoryTable, RecordingObserver, now, recording_log
+from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
 

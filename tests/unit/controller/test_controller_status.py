@@ -14,8 +14,9 @@ from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint, RegionStatus
 from gco_stream_reconciler.endpoints.status import decode_region_status, encode_region_status
 from gco_stream_reconciler.errors import PermissionDeniedError, ThrottledError, UnavailableError
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, QueueShutDown, WorkQueue
+from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
 from tests.doubles.controller import MemoryTable, RecordingObserver, now, recording_log
+from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
 

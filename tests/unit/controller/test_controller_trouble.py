@@ -21,8 +21,9 @@ from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import RegionStatus, State
 from gco_stream_reconciler.endpoints.status import encode_region_status
 from gco_stream_reconciler.errors import LeaseNotHeldError, TerminalError, UnavailableError
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, WorkQueue
+from gco_stream_reconciler.workqueue.queue import WorkQueue
 from tests.doubles.controller import MemoryTable, RecordingObserver, recording_log
+from tests.doubles.workqueue import NullQueueObserver
 
 REGION = "us-east-1"
 RUNNING = RegionStatus(

@@ -14,8 +14,9 @@ import pytest
 from gco_stream_reconciler.controller.reconciler import Reconciler
 from gco_stream_reconciler.controller.workers import Worker
 from gco_stream_reconciler.errors import TableReplacedError, TerminalError, ThrottledError, UnavailableError
-from gco_stream_reconciler.workqueue.queue import NullQueueObserver, QueueShutDown, WorkQueue
+from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
 from tests.doubles.controller import RecordingObserver, now, recording_log
+from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
 
