@@ -1,68 +1,23 @@
-"""The work queue: `QueueState` and `Backoff` on an event loop."""
+"""The work queue: `QueueState` and `Failures` on an event loop."""
 
 import asyncio
 import contextlib
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from gco_stream_reconciler.workqueue.backoff import Backoff, Uniform
+from gco_stream_reconciler.workqueue.failures import Failures
+from gco_stream_reconciler.workqueue.ports import QueueObserver, Snapshot
 from gco_stream_reconciler.workqueue.state import Lane, QueueState
 
 _MAXIMUM_RETRY_AFTER_SECONDS = 3600.0
-_ERROR_LENGTH = 500
 # A timer that fires a rounding error too early must not be set for no time at all, again and again.
 _SHORTEST_TIMER_SECONDS = 0.001
 
 
 class QueueShutDown(Exception):  # noqa: N818 - a state of affairs that ends a worker's loop, as in asyncio, no error
     """The queue has been shut down and nothing waits any more."""
-
-
-class QueueObserver(Protocol):
-    """What client-go's workqueue metrics are made of. One observer belongs to one queue."""
-
-    def added(self) -> None:
-        """A key that was not dirty became so (`adds_total`)."""
-
-    def got(self, waited_seconds: float) -> None:
-        """A key was handed out after so long in the queue (`queue_duration_seconds`)."""
-
-    def done(self, worked_seconds: float) -> None:
-        """A key's processing took so long (`work_duration_seconds`)."""
-
-    def retried(self) -> None:
-        """A key failed and will come again (`retries_total`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A key's failures since its last success: how many, the last one's message, and whether it was terminal.
-
-    `since` is when the first of them came, by the queue's clock.
-    """
-
-    count: int
-    error: str
-    terminal: bool
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The queue at one moment, for people. Ages and delays are seconds."""
-
-    waiting: dict[str, tuple[str, float]]
-    """Key → lane, age."""
-    processing: dict[str, float]
-    """Key → age."""
-    delayed: dict[str, tuple[str, float]]
-    """Key → lane, seconds until due."""
-    failures: dict[str, Failure]
-    at: float
-    """The moment, by the queue's clock."""
 
 
 class WorkQueue:
@@ -85,10 +40,13 @@ class WorkQueue:
         self._clock = clock
         self._observer = observer
         self._state = QueueState()
-        self._backoff = Backoff(
-            initial_seconds=backoff_initial_seconds, maximum_seconds=backoff_maximum_seconds, random=random
+        self._failures = Failures(
+            Backoff(
+                initial_seconds=backoff_initial_seconds,
+                maximum_seconds=backoff_maximum_seconds,
+                random=random,
+            )
         )
-        self._failures: dict[str, Failure] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
         self._drainers: list[asyncio.Future[None]] = []
         # One timer, for the earliest delayed key.
@@ -133,29 +91,24 @@ class WorkQueue:
         A terminal failure goes to the slow end at once. `retry_after_seconds` is the least delay (the other side's
         Retry-After), up to an hour.
         """
-        delay = self._backoff.slowest(key) if terminal else self._backoff.failed(key)
+        delay = self._failures.failed(key, self._clock(), error=error, terminal=terminal)
         if retry_after_seconds is not None:
             delay = max(delay, min(retry_after_seconds, _MAXIMUM_RETRY_AFTER_SECONDS))
-        before = self._failures.get(key)
-        since = self._clock() if before is None else before.since
-        self._failures[key] = Failure(self._backoff.failures(key), error[:_ERROR_LENGTH], terminal, since)
         self._observer.retried()
         self.add_after(key, delay)
         return delay
 
     def forget(self, key: str) -> None:
         """The key has succeeded, or its endpoint is gone: its backoff starts afresh."""
-        self._backoff.forget(key)
-        self._failures.pop(key, None)
+        self._failures.forget(key)
 
     def retries(self, key: str) -> int:
         """Failures of a key since its last success."""
-        return self._backoff.failures(key)
+        return self._failures.retries(key)
 
     def failing_seconds(self, key: str) -> float:
         """How long ago the first of a key's failures since its last success came; 0 if there is none."""
-        failure = self._failures.get(key)
-        return 0.0 if failure is None else self._clock() - failure.since
+        return self._failures.failing_seconds(key, self._clock())
 
     # --- Workers ----------------------------------------------------------------------------------------------
 
@@ -291,7 +244,7 @@ class WorkQueue:
 
     def longest_failing_seconds(self, now: float) -> float:
         """Age of the oldest row of failures without a success; 0 if no key fails."""
-        return max((now - failure.since for failure in self._failures.values()), default=0.0)
+        return self._failures.longest_failing_seconds(now)
 
     def snapshot(self) -> Snapshot:
         """Everything, in order, for a debug page."""
@@ -303,7 +256,7 @@ class WorkQueue:
                 key: (lane.name, due - now)
                 for key, (due, lane) in sorted(self._state.delayed().items(), key=lambda each: each[1])
             },
-            failures=dict(self._failures),
+            failures=self._failures.snapshot(),
             at=now,
         )
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from gco_stream_reconciler.workqueue.backoff import Backoff
+from gco_stream_reconciler.workqueue.backoff import Backoff, Uniform
 
 
 class Highest:
@@ -21,41 +21,17 @@ class Lowest:
 
 def test_the_ceiling_doubles_from_the_initial_to_the_maximum() -> None:
     backoff = Backoff(initial_seconds=1, maximum_seconds=300, random=Highest())
-    assert [backoff.failed("a") for _ in range(11)] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert [backoff.after(failures) for failures in range(11)] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
 def test_full_jitter_draws_from_zero_on() -> None:
     backoff = Backoff(initial_seconds=1, maximum_seconds=300, random=Lowest())
-    assert [backoff.failed("a") for _ in range(3)] == [0, 0, 0]
-
-
-def test_keys_back_off_apart_from_each_other() -> None:
-    backoff = Backoff(initial_seconds=1, maximum_seconds=300, random=Highest())
-    backoff.failed("a")
-    backoff.failed("a")
-    assert backoff.failed("b") == 1
-    assert (backoff.failures("a"), backoff.failures("b"), backoff.failures("c")) == (2, 1, 0)
-
-
-def test_a_success_starts_the_backoff_afresh() -> None:
-    backoff = Backoff(initial_seconds=1, maximum_seconds=300, random=Highest())
-    backoff.failed("a")
-    backoff.failed("a")
-    backoff.forget("a")
-    assert backoff.failures("a") == 0
-    assert backoff.failed("a") == 1
+    assert [backoff.after(failures) for failures in range(3)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("jitter", [Highest(), Lowest(), random.Random(7)])
-def test_a_terminal_failure_is_slow_at_once(jitter: random.Random) -> None:
-    backoff = Backoff(initial_seconds=1, maximum_seconds=300, random=jitter)
-    assert 150 <= backoff.slowest("a") <= 300
-    assert backoff.failures("a") == 1
-
-
-def test_thousands_of_failures_neither_overflow_nor_exceed_the_maximum() -> None:
-    backoff = Backoff(initial_seconds=1, maximum_seconds=300, random=Highest())
-    assert max(backoff.failed("a") for _ in range(5_000)) == 300
+def test_the_slow_end_is_the_upper_half_of_the_longest_delay(jitter: Uniform) -> None:
+    assert 150 <= Backoff(initial_seconds=1, maximum_seconds=300, random=jitter).slowest() <= 300
 
 
 @pytest.mark.parametrize(("initial", "maximum"), [(0, 1), (-1, 1), (2, 1)])

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from gco_stream_reconciler.workqueue.queue import QueueObserver, QueueShutDown, WorkQueue
+from gco_stream_reconciler.workqueue.ports import QueueObserver
+from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
 from gco_stream_reconciler.workqueue.state import Lane
 
 pytestmark = pytest.mark.looptime
