@@ -199,7 +199,7 @@ class Term:
         """Changes may have been missed."""
         self._resync.request(reason)
 
-    def own_status_is_ours(self, name: str, raw_status: object) -> bool:
+    def is_last_written_status(self, name: str, raw_status: object) -> bool:
         """Whether a status in a change record is what we last wrote."""
         return self.reporter.is_ours(name, raw_status)
 

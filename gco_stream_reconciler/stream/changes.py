@@ -23,7 +23,7 @@ STEERING = (
 
 _STATES_THAT_AWAIT_OTHERS = ("deploying", "deleted")
 
-OwnStatusIsOurs = Callable[[str, Any], bool]
+IsLastWrittenStatus = Callable[[str, Any], bool]
 """Whether a raw status of our Region is what we last wrote for this endpoint."""
 
 
@@ -33,7 +33,7 @@ def key_of(record: Record) -> str | None:
     return name.get("S") if isinstance(name, Mapping) else None
 
 
-def key_to_queue(record: Record, *, region: str, own_status_is_ours: OwnStatusIsOurs) -> str | None:
+def key_to_queue(record: Record, *, region: str, is_last_written_status: IsLastWrittenStatus) -> str | None:
     """The key that the record makes worth a look, or None."""
     key = key_of(record)
     if key is None:
@@ -44,7 +44,7 @@ def key_to_queue(record: Record, *, region: str, own_status_is_ours: OwnStatusIs
         return key  # a removal always matters; without both images nothing can be ruled out
     if any(old.get(name) != new.get(name) for name in STEERING):
         return key
-    return key if _statuses_matter(key, old, new, region, own_status_is_ours) else None
+    return key if _statuses_matter(key, old, new, region, is_last_written_status) else None
 
 
 def _statuses_matter(
@@ -52,11 +52,11 @@ def _statuses_matter(
     old: Mapping[str, Any],
     new: Mapping[str, Any],
     region: str,
-    own_status_is_ours: OwnStatusIsOurs,
+    is_last_written_status: IsLastWrittenStatus,
 ) -> bool:
     before, after = _statuses(old), _statuses(new)
     # On a global table a concurrent write elsewhere can win over ours and throw our status away.
-    if before.get(region) != after.get(region) and not own_status_is_ours(key, after.get(region)):
+    if before.get(region) != after.get(region) and not is_last_written_status(key, after.get(region)):
         return True
     state = new.get("desired_state", {"S": "deploying"})
     awaits_others = isinstance(state, Mapping) and state.get("S") in _STATES_THAT_AWAIT_OTHERS

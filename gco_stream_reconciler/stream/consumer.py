@@ -136,7 +136,9 @@ class StreamConsumer:
         return StreamSession(description.arn, context, polled_at=self._polled_at())
 
     def _deliver(self, record: Record) -> None:
-        key = key_to_queue(record, region=self._region, own_status_is_ours=self._sink.own_status_is_ours)
+        key = key_to_queue(
+            record, region=self._region, is_last_written_status=self._sink.is_last_written_status
+        )
         if key is not None:
             self._sink.changed(key, written_at(record))
 

@@ -12,7 +12,7 @@ class ChangeSink(Protocol):
     def request_resync(self, reason: str) -> None:
         """Changes may have been missed: look at everything."""
 
-    def own_status_is_ours(self, name: str, raw_status: Any) -> bool:
+    def is_last_written_status(self, name: str, raw_status: Any) -> bool:
         """Whether a status of our Region in a record is what we last wrote."""
 
 

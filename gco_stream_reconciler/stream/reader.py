@@ -75,8 +75,8 @@ class ShardReader:
         self._iterator: str | None = None
         self._last_page_had_records = False
 
-    async def bind(self) -> Ending | None:
-        """Fix the position by one successful read, however many tries it takes; an Ending if that was all."""
+    async def read_page(self) -> Ending | None:
+        """One page, however many tries it takes; an Ending if it was the last. The first one fixes the position."""
         while True:
             try:
                 return self._took(await self._read())
@@ -90,7 +90,7 @@ class ShardReader:
         """Read until the shard ends. Only cancellation gets out, as far as errors of the service go."""
         while True:
             began = self._context.clock()
-            ending = await self.bind()
+            ending = await self.read_page()
             if ending is not None:
                 return ending
             await asyncio.sleep(self._pause(self._context.clock() - began))

@@ -104,7 +104,7 @@ class StreamSession:
 
     async def _read_to_the_end(self, reader: ShardReader) -> Ending:
         try:
-            ending = await reader.bind()
+            ending = await reader.read_page()
             self._is_bound(reader.shard_id)
             return await reader.run() if ending is None else ending
         except Exception:

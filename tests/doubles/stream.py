@@ -217,7 +217,7 @@ class SinkDouble:
         self.resyncs.append(reason)
         self.seen.update(self._table)
 
-    def own_status_is_ours(self, name: str, raw_status: Any) -> bool:
+    def is_last_written_status(self, name: str, raw_status: Any) -> bool:
         return False
 
 

@@ -37,7 +37,7 @@ class _Sink:
     def request_resync(self, reason: str) -> None:
         self.started.set()
 
-    def own_status_is_ours(self, name: str, raw_status: Any) -> bool:
+    def is_last_written_status(self, name: str, raw_status: Any) -> bool:
         return False
 
     def polled(self, records: int) -> None: ...

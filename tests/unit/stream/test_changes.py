@@ -23,7 +23,7 @@ def record(old: dict[str, Any] | None, new: dict[str, Any] | None, event: str = 
 def matters(
     old: dict[str, Any] | None, new: dict[str, Any] | None, event: str = "MODIFY", *, ours: bool = False
 ) -> bool:
-    key = key_to_queue(record(old, new, event), region=REGION, own_status_is_ours=lambda *_: ours)
+    key = key_to_queue(record(old, new, event), region=REGION, is_last_written_status=lambda *_: ours)
     assert key in (None, "vllm-llama3")
     return key is not None
 
@@ -77,4 +77,6 @@ def test_a_status_map_of_any_type_breaks_nothing(value: Any) -> None:
 
 
 def test_a_record_without_a_key_is_nothing() -> None:
-    assert key_to_queue({"eventName": "MODIFY"}, region=REGION, own_status_is_ours=lambda *_: False) is None
+    assert (
+        key_to_queue({"eventName": "MODIFY"}, region=REGION, is_last_written_status=lambda *_: False) is None
+    )
