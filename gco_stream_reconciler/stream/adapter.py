@@ -57,11 +57,14 @@ TRIM_HORIZON = StartPosition("TRIM_HORIZON")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of GetRecords. `next_iterator` None: the shard is sealed and this was its last page."""
+    """One answer of GetRecords. `next_iterator` None: the shard is sealed and this was its last page.
+
+    `lag_seconds`: how far its end is behind the present, 0 for a page without records.
+    """
 
     records: tuple[Record, ...]
     next_iterator: str | None
-    millis_behind_latest: float | None = None
+    lag_seconds: float = 0.0
 
 
 class StreamAdapter(Protocol):
@@ -181,7 +184,7 @@ class DynamoDbStreamsAdapter:
         answer = await self._api.get_records(iterator)
         records = tuple(answer.get("Records", ()))
         written = written_at(records[-1]) if records else None
-        lag = max(0.0, self._now() - written) * 1000 if written is not None else 0.0
+        lag = max(0.0, self._now() - written) if written is not None else 0.0
         return Page(records, answer.get("NextShardIterator") or None, lag)
 
 

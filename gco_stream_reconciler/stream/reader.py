@@ -115,7 +115,7 @@ class ShardReader:
         self._last_page_had_records = bool(page.records)
         self.progress.polled_at = self._context.clock()
         self.progress.was_read = True
-        self.progress.lag_seconds = (page.millis_behind_latest or 0.0) / 1000
+        self.progress.lag_seconds = page.lag_seconds
         self.progress.last_error = ""
         self._context.observer.polled(len(page.records))
         return Ending.DRAINED if page.next_iterator is None else None

@@ -19,7 +19,7 @@ class Lagging(ScriptedStream):
 
     async def get_records(self, iterator: str) -> Page:
         page = await super().get_records(iterator)
-        behind = 300_000.0 if "shard-0001" in iterator else 0.0
+        behind = 300.0 if "shard-0001" in iterator else 0.0
         return Page(page.records, page.next_iterator, behind)
 
 
