@@ -20,6 +20,7 @@ from gco_stream_reconciler.errors import (
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.settings import Settings
 from gco_stream_reconciler.stream.adapter import StreamAdapter
+from gco_stream_reconciler.stream.switching import NEW_AND_OLD, enabling
 
 T = TypeVar("T")
 
@@ -49,16 +50,15 @@ class Startup:
         """Whether the table has a stream to follow. Raises StreamNotEnabledError, FatalError."""
         description = await self._patiently("stream", streams.describe)
         if description.status in _STREAM_GONE:
+            name = self._settings.place.table_name
             raise FatalError(
-                f"the stream of table {self._settings.place.table_name} is {description.status}; enable it again: "
-                f"aws dynamodb update-table --table-name {self._settings.place.table_name} "
-                "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+                f"the stream of table {name} is {description.status}; enable it again: {enabling(name)}"
             )
-        if description.view_type != "NEW_AND_OLD_IMAGES":
+        if description.view_type != NEW_AND_OLD:
             self._log.warning(
                 "stream_view_type",
                 view=description.view_type,
-                hint="works, but every change is looked at; only NEW_AND_OLD_IMAGES lets heartbeats be left out",
+                hint=f"works, but every change is looked at; only {NEW_AND_OLD} lets heartbeats be left out",
             )
 
     async def check_namespaces(self, client: KubeClient) -> None:

@@ -79,6 +79,7 @@ class Term:
             adapter=DynamoDbStreamsAdapter(parts.streams, now=parts.now),
             sink=self,
             settings=settings.stream,
+            table_name=settings.place.table_name,
             region=settings.place.region,
             clock=clock,
             random=parts.random,

@@ -13,9 +13,10 @@ from gco_stream_reconciler.cli.doctor import show
 from gco_stream_reconciler.cli.ending import CommandError, finish
 from gco_stream_reconciler.cli.options import HomeRegion, TableName, table_settings
 from gco_stream_reconciler.cli.output import Format, console
-from gco_stream_reconciler.cli.table_judgements import NEW_AND_OLD, judged_table
+from gco_stream_reconciler.cli.table_judgements import judged_table
 from gco_stream_reconciler.cli.table_probes import described
 from gco_stream_reconciler.errors import TableNotFoundError
+from gco_stream_reconciler.stream.switching import NEW_AND_OLD
 
 _CALL_SECONDS = 8.0
 _CREATE_SECONDS = 120.0

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
+from gco_stream_reconciler.stream.switching import NEW_AND_OLD, disabling, enabling
 
-NEW_AND_OLD = "NEW_AND_OLD_IMAGES"
 _READERS = 2
 _READERS_OF_GLOBAL = 1
 """A shard serves two readers; of a global table replication is one of them (docs/deploy/global-tables.md)."""
@@ -47,19 +47,6 @@ def judged_stream(name: str, table: Mapping[str, Any]) -> Check:
         )
         return warn("stream", f"on, but with {view}", remedy)
     return ok("stream", f"on, {view}")
-
-
-def enabling(name: str) -> str:
-    """The command that enables the stream."""
-    return (
-        f"aws dynamodb update-table --table-name {name} "
-        f"--stream-specification StreamEnabled=true,StreamViewType={NEW_AND_OLD}"
-    )
-
-
-def disabling(name: str) -> str:
-    """The command that disables it."""
-    return f"aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled=false"
 
 
 def judged_readers(

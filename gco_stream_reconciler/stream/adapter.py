@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from gco_stream_reconciler.errors import RetryableError, StreamNotEnabledError
+from gco_stream_reconciler.stream.switching import enabling
 
 Record = Mapping[str, Any]
 """A change record in the SDK's shape: `eventName`, and `dynamodb` with Keys, images, SequenceNumber, time."""
@@ -135,10 +136,7 @@ class DynamoDbStreamsAdapter:
         arn = table.get("LatestStreamArn")
         if not arn:
             name = table.get("TableName", "the endpoint table")
-            raise StreamNotEnabledError(
-                f"table {name} has no stream; enable it: aws dynamodb update-table --table-name {name} "
-                "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
-            )
+            raise StreamNotEnabledError(f"table {name} has no stream; enable it: {enabling(name)}")
         return str(arn)
 
     async def _described(self, arn: str) -> StreamDescription:

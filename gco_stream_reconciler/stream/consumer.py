@@ -17,6 +17,7 @@ from gco_stream_reconciler.stream.ports import ChangeSink, StreamObserver
 from gco_stream_reconciler.stream.reader import Progress
 from gco_stream_reconciler.stream.session import StreamSession
 from gco_stream_reconciler.stream.shards import ShardState
+from gco_stream_reconciler.stream.switching import enabling
 
 _SLOWEST_RESTART_SECONDS = 10.0
 _ENABLING_PAUSE_SECONDS = 1.0
@@ -26,7 +27,7 @@ _DISABLED_PAUSE_SECONDS = 3.0
 class StreamConsumer:
     """Reads the table's stream for ever and hands keys to the sink.
 
-    `clock` is monotonic seconds. `region` is ours: the Region whose status in a record is our own.
+    `clock` is monotonic seconds. `table_name` is for messages. `region` is ours: the Region whose status in a record is our own.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class StreamConsumer:
         adapter: StreamAdapter,
         sink: ChangeSink,
         settings: StreamSettings,
+        table_name: str,
         region: str,
         clock: Callable[[], float],
         random: Random,
@@ -44,6 +46,7 @@ class StreamConsumer:
         self._adapter = adapter
         self._sink = sink
         self._settings = settings
+        self._table_name = table_name
         self._region = region
         self._clock = clock
         self._random = random
@@ -113,10 +116,9 @@ class StreamConsumer:
             if description.status != "ENABLING" and not ended:
                 return description
             if ended:
-                self.last_error = "the table's stream is disabled; enable it again"
-                self._log.error(
-                    "stream_disabled", arn=description.arn, remedy="enable the table's stream again"
-                )
+                remedy = f"enable it again: {enabling(self._table_name)}"
+                self.last_error = f"the stream of table {self._table_name} is disabled; {remedy}"
+                self._log.error("stream_disabled", arn=description.arn, remedy=remedy)
             await asyncio.sleep(_DISABLED_PAUSE_SECONDS if ended else _ENABLING_PAUSE_SECONDS)
 
     def _session_of(self, description: StreamDescription) -> StreamSession:

@@ -305,6 +305,7 @@ async def consuming(subject: Subject) -> AsyncIterator[SinkDouble]:
         adapter=subject.adapter,
         sink=sink,
         settings=StreamSettings(idle_poll_seconds=0.25, audit_seconds=1),
+        table_name="endpoints",
         region="us-east-1",
         clock=asyncio.get_running_loop().time,
         random=random.Random(1),

@@ -63,6 +63,7 @@ async def run(bench: Bench) -> None:
                 adapter=DynamoDbStreamsAdapter(streams, now=time.time),
                 sink=sink,
                 settings=settings.stream,
+                table_name=table.name,
                 region=REGION,
                 clock=time.monotonic,
                 random=random.Random(1),

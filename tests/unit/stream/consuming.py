@@ -17,6 +17,7 @@ def consumer_of(
         adapter=stream,
         sink=sink,
         settings=StreamSettings(idle_poll_seconds=idle_poll_seconds),
+        table_name="endpoints",
         region="us-east-1",
         clock=asyncio.get_running_loop().time,
         random=Random(seed),

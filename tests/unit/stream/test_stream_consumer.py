@@ -12,7 +12,7 @@ from gco_stream_reconciler.errors import (
     UnavailableError,
 )
 from tests.doubles.stream import ScriptedStream, SinkDouble
-from tests.unit.stream.consuming import consumer_of, consuming
+from tests.unit.stream.consuming import consumer_of, consuming, running
 
 pytestmark = pytest.mark.looptime
 
@@ -303,6 +303,19 @@ async def test_a_stream_that_is_disabled_and_enabled_again_is_waited_for_without
         stream.write("n", stream.open_shard())
         await asyncio.sleep(60)
         assert sink.resyncs.count("start") == 2
+
+
+async def test_a_disabled_stream_is_told_with_the_command_that_enables_it() -> None:
+    stream, shard = one_shard()
+    consumer = consumer_of(stream, SinkDouble({}))
+    async with running(consumer):
+        await asyncio.sleep(1)
+        stream.status = "DISABLED"
+        stream.shards[shard].sealed = True
+        await asyncio.sleep(60)
+        assert (
+            "the stream of table endpoints is disabled; enable it again: aws dynamodb" in consumer.last_error
+        )
 
 
 async def test_a_table_without_a_stream_is_fatal() -> None:
