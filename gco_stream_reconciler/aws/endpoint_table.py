@@ -47,10 +47,6 @@ def table_id(table: Mapping[str, Any]) -> str:
     return str(table["TableArn"]) if moment is None else f"{table['TableArn']} of {float(moment):.3f}"
 
 
-def _always() -> bool:
-    return True
-
-
 class EndpointTable:
     """Reads go to the read Region, writes to the home Region.
 
@@ -67,7 +63,7 @@ class EndpointTable:
         place: PlaceSettings,
         *,
         random: Random,
-        may_write: Callable[[], bool] = _always,
+        may_write: Callable[[], bool],
     ) -> None:
         self._clients = clients
         self._may_write = may_write

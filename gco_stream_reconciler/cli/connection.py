@@ -22,7 +22,7 @@ _CONNECTIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class TableSide:
-    """clients: for calls that only one command makes."""
+    """clients: for calls that only one command makes. endpoints: read only."""
 
     clients: Clients
     endpoints: EndpointTable
@@ -31,7 +31,7 @@ class TableSide:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSide:
-    """client: for paths that only one command asks for."""
+    """client: for paths that only one command asks for. objects: read only."""
 
     client: KubeClient
     objects: KubeObjects
@@ -43,7 +43,12 @@ async def open_table(settings: Settings) -> AsyncIterator[TableSide]:
     async with open_clients(settings.place) as clients:
         yield TableSide(
             clients=clients,
-            endpoints=EndpointTable(clients, settings.place, random=Random()),  # noqa: S311 - jitter
+            endpoints=EndpointTable(
+                clients,
+                settings.place,
+                random=Random(),  # noqa: S311 - jitter
+                may_write=lambda: False,
+            ),
             operator=OperatorTable(clients.home, settings.place),
         )
 
@@ -53,7 +58,12 @@ async def open_cluster(settings: Settings) -> AsyncIterator[ClusterSide]:
     """The cluster of the pod this runs in, else of the kubeconfig. Raises ConfigurationError."""
     load = found_configuration(settings.kubernetes.kubeconfig)
     async with KubeClient(load, connections=_CONNECTIONS, clock=time.monotonic, log=_quiet()) as client:
-        objects = KubeObjects(client, settings.kubernetes, random=Random())  # noqa: S311 - jitter
+        objects = KubeObjects(
+            client,
+            settings.kubernetes,
+            random=Random(),  # noqa: S311 - jitter
+            may_write=lambda: False,
+        )
         yield ClusterSide(client, objects)
 
 

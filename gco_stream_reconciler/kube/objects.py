@@ -24,10 +24,6 @@ JSON_PATCH = "application/json-patch+json"
 _UID_MISMATCH = "UID in the precondition"
 
 
-def _always() -> bool:
-    return True
-
-
 class KubeObjects:
     """Reads and writes of single objects, each with a deadline that covers its quick retries.
 
@@ -43,7 +39,7 @@ class KubeObjects:
         settings: KubernetesSettings,
         *,
         random: Random,
-        may_write: Callable[[], bool] = _always,
+        may_write: Callable[[], bool],
     ) -> None:
         self._client = client
         self._settings = settings

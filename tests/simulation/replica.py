@@ -59,19 +59,21 @@ class _SimulatedApplication(Application):
         kube, aws = self._connect()
         client, clients = cast("KubeClient", kube), cast("ProductClients", aws)
         startup = Startup(self.settings, readiness=self.readiness, random=self._random, log=self._log)
-        table = EndpointTable(clients, place, random=self._random)
+        elector = self._elector(client)
+
+        def may_write() -> bool:
+            return elector.is_leader
+
+        table = EndpointTable(clients, place, random=self._random, may_write=may_write)
         streams = DynamoDbStreams(clients, place)
         table_id = await startup.table_id(table)
         await startup.check_stream(DynamoDbStreamsAdapter(streams, now=self._now))
         await startup.check_namespaces(client)
-        elector = self._elector(client)
         parts = Parts(
             settings=self.settings,
             table=table,
             streams=streams,
-            cluster=KubeObjects(
-                client, self.settings.kubernetes, random=self._random, may_write=lambda: elector.is_leader
-            ),
+            cluster=KubeObjects(client, self.settings.kubernetes, random=self._random, may_write=may_write),
             events=EventRecorder(
                 client,
                 instance=self._identity,

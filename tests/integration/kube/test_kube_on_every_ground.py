@@ -45,7 +45,7 @@ async def client(api: Cluster) -> AsyncIterator[KubeClient]:
 @contextlib.asynccontextmanager
 async def objects(api: Cluster) -> AsyncIterator[KubeObjects]:
     async with client(api) as found:
-        yield KubeObjects(found, KubernetesSettings(), random=random.Random(1))
+        yield KubeObjects(found, KubernetesSettings(), random=random.Random(1), may_write=lambda: True)
 
 
 async def test_an_apply_makes_changes_and_repeats_without_writing(api: Cluster) -> None:
