@@ -1,4 +1,4 @@
-"""The endpoint table: reads, scans, and the one write that the controller makes."""
+"""The endpoint table: reads, scans, and the three writes that the controller makes: status, promotion, purge."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,8 +33,6 @@ class TableDescription:
     """What identifies a table. `table_id` stays the same for its life and is given to no other."""
 
     table_id: str
-    arn: str
-    status: str
 
 
 def table_id(table: Mapping[str, Any]) -> str:
@@ -82,12 +80,7 @@ class EndpointTable:
             table: Mapping[str, Any] = answer["Table"]
             return table
 
-        table = await self._retried(call, f"description of {self._home}")
-        return TableDescription(
-            table_id=table_id(table),
-            arn=str(table["TableArn"]),
-            status=str(table.get("TableStatus", "")),
-        )
+        return TableDescription(table_id(await self._retried(call, f"description of {self._home}")))
 
     async def get(self, name: str) -> Item | None:
         """One item as the read Region has it (a consistent read there), or None."""
@@ -101,15 +94,9 @@ class EndpointTable:
 
         return await self._retried(call, f"item {name!a} of {self._home}")
 
-    async def scan(self) -> AsyncIterator[list[Item]]:
+    def scan(self) -> AsyncIterator[list[Item]]:
         """Every item of the read Region, page by page, read consistently. An incomplete scan raises."""
-        start: Mapping[str, Any] | None = None
-        while True:
-            page = await self._scan_page(self._clients.local, self._local, start)
-            yield list(page.get("Items", ()))
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return
+        return self._pages(self._clients.local, self._local)
 
     async def write_status(
         self,
@@ -129,10 +116,10 @@ class EndpointTable:
         condition = SameEndpoint(name, created_at, only_if_desired_state)
         variants = (within_map, whole_map) if region_status_exists else (whole_map, within_map)
         try:
-            await self._update(variants[0](condition, self._name, region, status))
+            await self._update(variants[0](condition, self._name, region, status), "status write")
         except ConditionFailedError:
             # Perhaps only the map came or went since the item was read: the other form decides.
-            await self._update(variants[1](condition, self._name, region, status))
+            await self._update(variants[1](condition, self._name, region, status), "status write")
 
     async def promote(self, item: Item) -> None:
         """Set desired_state to running, if what that rests on is as in `item`; updated_at stays.
@@ -146,12 +133,7 @@ class EndpointTable:
             **request.get("ExpressionAttributeValues", {}),
             ":running": {"S": "running"},
         }
-
-        async def call() -> None:
-            with own_errors("dynamodb:UpdateItem", self._home):
-                await self._clients.home.update_item(**request)
-
-        await self._written(call, f"promotion in {self._home}")
+        await self._update(request, "promotion")
 
     async def purge(self, item: Item) -> None:
         """Delete the item if every attribute is as in `item`. Raises ConditionFailedError."""
@@ -162,18 +144,12 @@ class EndpointTable:
             with own_errors("dynamodb:DeleteItem", self._home):
                 await self._clients.home.delete_item(**request)
 
-        await self._written(call, f"purge in {self._home}")
+        await self._written(call, "purge")
 
     async def names_at_home(self) -> frozenset[str]:
         """Every endpoint of the home table, read consistently. An incomplete scan raises."""
-        names: set[str] = set()
-        start: Mapping[str, Any] | None = None
-        while True:
-            page = await self._scan_page(self._clients.home, self._home, start, names_only=True)
-            names.update(_name(item) for item in page.get("Items", ()))
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return frozenset(names)
+        pages = self._pages(self._clients.home, self._home, names_only=True)
+        return frozenset([_name(item) async for page in pages for item in page])
 
     async def _local_item(self, name: str) -> Item | None:
         return await self._item(self._clients.local, self._local, name)
@@ -190,12 +166,8 @@ class EndpointTable:
             answer = await self._clients.local.batch_get_item(RequestItems={self._name: asked})
         return _found(answer, names)
 
-    async def _scan_page(
-        self, client: Any, where: str, start: Mapping[str, Any] | None, *, names_only: bool = False
-    ) -> Mapping[str, Any]:
+    async def _pages(self, client: Any, where: str, *, names_only: bool = False) -> AsyncIterator[list[Item]]:
         request: dict[str, Any] = {"TableName": self._name, "ConsistentRead": True}
-        if start:
-            request["ExclusiveStartKey"] = start
         if names_only:
             request["ProjectionExpression"] = "endpoint_name"
         else:
@@ -206,22 +178,29 @@ class EndpointTable:
                 page: Mapping[str, Any] = await client.scan(**request)
             return page
 
-        return await self._retried(call, f"scan of {where}")
+        while True:
+            page = await self._retried(call, f"scan of {where}")
+            yield list(page.get("Items", ()))
+            if not page.get("LastEvaluatedKey"):
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    async def _update(self, request: Mapping[str, Any]) -> None:
+    async def _update(self, request: Mapping[str, Any], what: str) -> None:
         async def call() -> None:
             with own_errors("dynamodb:UpdateItem", self._home):
                 await self._clients.home.update_item(**request)
 
-        # Setting the same value again is harmless, so an unclear outcome may be repeated.
-        await self._written(call, f"status write to {self._home}")
+        await self._written(call, what)
 
     async def _written(self, call: Callable[[], Awaitable[None]], what: str) -> None:
+        what = f"{what} in {self._home}"
+
         async def attempt() -> None:
             if not self._may_write():
                 raise LeaseNotHeldError(f"{what} not sent: this process does not hold the lease (any more)")
             await call()
 
+        # Each write sets the same again, or fails on its condition: one of unclear outcome may be repeated.
         await self._retried(attempt, what)
 
     async def _retried(self, call: Callable[[], Awaitable[T]], what: str) -> T:
