@@ -119,7 +119,8 @@ class Reconciler:
             decided = _with_failure_beside(decided, failed_beside)
         elif decided.stages:
             self._reactions.applied(endpoint, noticed, self._now())
-        if self._says_new(endpoint, decided, noticed) or decided.stages:
+        is_news = self._report(endpoint, decided, noticed)
+        if is_news or decided.stages:
             self._announce(key, observed, decided)
         if failed_beside is not None:
             # The plan's own status has been reported, and would be with each try: nothing else is said of this read.
@@ -133,8 +134,8 @@ class Reconciler:
         again = await self._items.write(key, decided.table_write)
         return min((each for each in (again, decided.requeue_after) if each is not None), default=None)
 
-    def _says_new(self, endpoint: Endpoint, decided: Plan, noticed: float | None) -> bool:
-        """Report what the plan says; whether it was new."""
+    def _report(self, endpoint: Endpoint, decided: Plan, noticed: float | None) -> bool:
+        """Report what the plan says; returns whether it is new."""
         if decided.status is None:
             return False
         return self._reporter.report(
@@ -226,7 +227,7 @@ class Reconciler:
         """Do what goes on for an endpoint whose plan may not be carried out. is_said: the status tells of it."""
         held_up, observed = await self._decide(key, endpoint, observed, refused=reason)
         await self._execute(key, endpoint, observed, held_up)
-        is_news = is_said and self._says_new(endpoint, held_up, None)
+        is_news = self._report(endpoint, held_up, None) if is_said else False
         if is_news or held_up.stages:
             self._announce(key, observed, held_up)
         if held_up.requeue_after is not None:
