@@ -20,7 +20,7 @@ from gco_stream_reconciler.console.views import (
 )
 from gco_stream_reconciler.controller.deciding import decide
 from gco_stream_reconciler.controller.describing import reason_of, verb_of
-from gco_stream_reconciler.controller.reconciler import observe
+from gco_stream_reconciler.controller.observing import observe
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import UnavailableError

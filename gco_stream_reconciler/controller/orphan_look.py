@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from structlog.typing import FilteringBoundLogger
 
+from gco_stream_reconciler.controller.observing import observe
 from gco_stream_reconciler.controller.ports import ClusterCache, ControllerObserver, Table
-from gco_stream_reconciler.controller.reconciler import observe
 from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects
 from gco_stream_reconciler.planning.situation import PlanSettings

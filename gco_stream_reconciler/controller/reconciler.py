@@ -9,6 +9,7 @@ from gco_stream_reconciler.controller.describing import reason_of_plan
 from gco_stream_reconciler.controller.executor import Executor
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.item_writer import ItemWriter
+from gco_stream_reconciler.controller.observing import observe
 from gco_stream_reconciler.controller.ports import (
     Announcer,
     Cluster,
@@ -24,9 +25,9 @@ from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import ReconcilerError, TerminalError
 from gco_stream_reconciler.planning import report
-from gco_stream_reconciler.planning.actions import ObjectRef, Plan
+from gco_stream_reconciler.planning.actions import Plan
 from gco_stream_reconciler.planning.notices import REMOVED_BY_WATCHDOG
-from gco_stream_reconciler.planning.observed import KubeObject, Observed
+from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.orphans import OrphanWatch, orphaned_objects, plan_orphan
 from gco_stream_reconciler.planning.plan import plan, plan_held_up
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
@@ -266,12 +267,3 @@ def _with_failure_beside(decided: Plan, error: ReconcilerError) -> Plan:
     if decided.status is None or not isinstance(error, TerminalError):
         return decided
     return replace(decided, status=report.with_refused_canary(decided.status, str(error)))
-
-
-def observe(cache: ClusterCache, key: str, *, stale: bool) -> Observed:
-    """What the cache holds for an endpoint."""
-    objects: dict[ObjectRef, KubeObject] = {}
-    for kind, obj in cache.for_endpoint(key):
-        meta = obj["metadata"]
-        objects[ObjectRef(kind, meta["namespace"], meta["name"])] = obj
-    return Observed(objects=objects, stale=stale)

@@ -12,9 +12,9 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.backoff import ceiling
 from gco_stream_reconciler.controller.inventory import Inventory
+from gco_stream_reconciler.controller.observing import observe
 from gco_stream_reconciler.controller.orphan_look import OrphanLook
 from gco_stream_reconciler.controller.ports import ClusterCache, ControllerObserver, Item, ResyncQueue, Table
-from gco_stream_reconciler.controller.reconciler import observe
 from gco_stream_reconciler.controller.settled import Settled, fingerprint
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.controller.table_identity import TableIdentity
