@@ -2,45 +2,24 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes_asyncio.client import ApiClient
-from kubernetes_asyncio.config.config_exception import ConfigException
 from structlog.typing import FilteringBoundLogger
 from yarl import URL
 
 from gco_stream_reconciler import __version__, jsontext
-from gco_stream_reconciler.errors import ConfigurationError, ReconcilerError, UnavailableError
+from gco_stream_reconciler.errors import ReconcilerError, UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
-from gco_stream_reconciler.proxy import environment_proxy
+from gco_stream_reconciler.kube.connection import Connection, Connections
 
 CONNECT_SECONDS = 5.0
-_RENEW_INTERVAL_SECONDS = 10.0
-# One watch event may be as large as etcd's largest request, 1.5 MiB.
-_READ_BUFFER_BYTES = 2**21
 Query = Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Connection:
-    """A configuration and the session opened with it."""
-
-    configuration: Any
-    api: Any
-    session: aiohttp.ClientSession
-    proxy: str | None
-
-    async def close(self) -> None:
-        """Close the sockets."""
-        await self.session.close()
-        await self.api.close()
 
 
 class CallObserver(Protocol):
@@ -48,6 +27,17 @@ class CallObserver(Protocol):
 
     def called(self, verb: str, code: str, seconds: float) -> None:
         """A request has ended: RBAC verb, HTTP status, `timeout` or `unreachable`. A cancelled one is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent. timeout: of aiohttp's sockets; the deadline is around the exchange."""
+
+    call: Call
+    query: Query | None
+    timeout: aiohttp.ClientTimeout
+    data: bytes | None = field(default=None, repr=False)
+    content_type: str | None = None
 
 
 @dataclass(slots=True)
@@ -75,34 +65,22 @@ class KubeClient:
         log: FilteringBoundLogger,
         observer: CallObserver | None = None,
     ) -> None:
-        self._load = load
-        self._connections = connections
+        self._connections = Connections(load, sockets=connections, clock=clock, log=log)
         self._clock = clock
-        self._log = log
         self._observer = observer
-        self._current: _Connection | None = None
-        self._retired: list[_Connection] = []
-        self._renewal: asyncio.Task[None] | None = None
-        self._renewal_due = clock()
 
     async def __aenter__(self) -> Self:
         """Load the configuration; raises ConfigurationError. Nothing is sent yet."""
-        self._current = self._connection(await self._load())
+        await self._connections.load()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.wait({self._renewal})
-        current, self._current = self._current, None
-        for connection in (*self._retired, *([current] if current else ())):
-            await connection.close()
-        self._retired.clear()
+        await self._connections.close()
 
     @property
     def host(self) -> str:
         """URL of the API server, for messages."""
-        return str(self._connected().configuration.host)
+        return str(self._connections.current.configuration.host)
 
     async def request(
         self,
@@ -119,19 +97,22 @@ class KubeClient:
         A write also tells the API server its deadline (`timeout`), so that it gives the write up at about the same
         time. Raises what `answers.error_of` returns, and UnavailableError for a call without a readable answer.
         """
-        write = method != "GET"
         call = Call(method, path, body=body)
-        query = {**(query or {}), "timeout": f"{max(1, int(timeout_seconds * 1000))}ms"} if write else query
-        data = None if body is None else jsontext.encode(body)
+        if method != "GET":
+            query = {**(query or {}), "timeout": f"{max(1, int(timeout_seconds * 1000))}ms"}
         # Half of the deadline at most: an address that does not answer must leave time for a second try.
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=min(CONNECT_SECONDS, timeout_seconds / 2), sock_read=timeout_seconds
         )
+        request = _Request(
+            call=call,
+            query=query,
+            timeout=timeout,
+            data=None if body is None else jsontext.encode(body),
+            content_type=content_type,
+        )
         with self._measured(call) as exchange, _own_errors(call, timeout_seconds):
-            async with (
-                asyncio.timeout(timeout_seconds),
-                self._answer(exchange, query, data, content_type, timeout) as response,
-            ):
+            async with asyncio.timeout(timeout_seconds), self._answer(exchange, request) as response:
                 answer = await response.read()
         return _object(call, answer)
 
@@ -150,7 +131,7 @@ class KubeClient:
             with self._measured(call) as exchange, _own_errors(call, open_timeout_seconds):
                 async with asyncio.timeout(open_timeout_seconds):
                     response = await stack.enter_async_context(
-                        self._answer(exchange, query, None, None, timeout)
+                        self._answer(exchange, _Request(call, query, timeout))
                     )
             yield b""
             with _own_errors(call, silence_seconds):
@@ -175,124 +156,44 @@ class KubeClient:
             self._observer.called(exchange.call.verb, code, self._clock() - exchange.began)
 
     @contextlib.asynccontextmanager
-    async def _answer(
-        self,
-        exchange: _Exchange,
-        query: Query | None,
-        data: bytes | None,
-        content_type: str | None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's socket timeouts, not a deadline
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _answer(self, exchange: _Exchange, request: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to one request if it is 2xx; else raises. Closed on exit, unless read to its end."""
-        connection, call = self._connected(), exchange.call
-        response = await self._send(connection, call, query, data, content_type, timeout)
+        connection = self._connections.current
+        response = await _send(connection, request)
         try:
-            if response.status == HTTPStatus.UNAUTHORIZED and await self._renewed(connection):
+            if response.status == HTTPStatus.UNAUTHORIZED and await self._connections.renewed(connection):
                 response.close()
-                response = await self._send(self._connected(), call, query, data, content_type, timeout)
+                response = await _send(self._connections.current, request)
             exchange.status = response.status
             if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 refusal = await response.read()
                 raise error_of(
-                    call, response.status, refusal, retry_after=response.headers.get("Retry-After")
+                    request.call, response.status, refusal, retry_after=response.headers.get("Retry-After")
                 )
             yield response
         finally:
             response.close()
 
-    async def _send(
-        self,
-        connection: _Connection,
-        call: Call,
-        query: Query | None,
-        data: bytes | None,
-        content_type: str | None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's socket timeouts, not a deadline
-    ) -> aiohttp.ClientResponse:
-        configuration = connection.configuration
-        url = configuration.host.rstrip("/") + call.path + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "User-Agent": f"gco-stream-reconciler/{__version__}"}
-        if data is not None:
-            headers["Content-Type"] = content_type or "application/json"
-        for setting in (await _credentials(configuration)).values():
-            headers[setting["key"]] = setting["value"].strip()
-        return await connection.session.request(
-            call.method,
-            URL(url, encoded=True),
-            headers=headers,
-            data=data,
-            timeout=timeout,
-            # A redirect would carry the request, and the token with it, to somewhere nobody configured.
-            allow_redirects=False,
-            proxy=connection.proxy,
-            proxy_headers=configuration.proxy_headers,
-            server_hostname=configuration.tls_server_name,
-        )
 
-    # --- Configuration ------------------------------------------------------------------------------------
-
-    def _connected(self) -> _Connection:
-        if self._current is None:
-            raise UnavailableError("the Kubernetes client is closed")
-        return self._current
-
-    def _connection(self, configuration: Any) -> _Connection:
-        configuration.connection_pool_maxsize = self._connections
-        # CAs of older EKS clusters lack the key identifiers that Python 3.13 insists on; chain, host name and expiry
-        # are verified all the same.
-        configuration.disable_strict_ssl_verification = True
-        try:
-            api = ApiClient(configuration)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"certificates for {configuration.host} cannot be loaded: {error}"
-            ) from error
-        pool = api.rest_client.pool_manager
-        # Its own session looks for proxies and .netrc at every request, in a thread: half the price of a small one.
-        # Cookies are no part of the protocol, and client-go keeps none.
-        session = aiohttp.ClientSession(
-            connector=pool.connector,
-            connector_owner=False,
-            read_bufsize=_READ_BUFFER_BYTES,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        proxy = configuration.proxy or environment_proxy(configuration.host)
-        return _Connection(configuration, api, session, proxy)
-
-    async def _renewed(self, refused: _Connection) -> bool:
-        """Whether other credentials than the refused ones are at hand now.
-
-        Raises UnavailableError when they cannot be loaded: a credential plugin that fails now may work later.
-        """
-        if self._current is refused and (
-            self._renewal is None or (self._renewal.done() and self._clock() >= self._renewal_due)
-        ):
-            self._renewal_due = self._clock() + _RENEW_INTERVAL_SECONDS
-            # A task of its own: a plugin may take longer than the deadline of the call that noticed.
-            self._renewal = asyncio.create_task(self._renew(refused), name="credentials-renewal")
-        if self._renewal is not None:
-            await asyncio.shield(self._renewal)
-        return self._current is not refused
-
-    async def _renew(self, refused: _Connection) -> None:
-        self._log.warning("credentials_refused_loading_them_again", host=refused.configuration.host)
-        try:
-            renewed = self._connection(await self._load())
-        except ConfigurationError as error:
-            raise UnavailableError(f"credentials refused and not renewed: {readable(error)}") from error
-        self._current = renewed
-        # Calls in flight end on the session they began with; those of the session before it have had their time.
-        outlived, self._retired = self._retired, [refused]
-        for connection in outlived:
-            await connection.close()
-
-
-async def _credentials(configuration: Any) -> dict[str, dict[str, str]]:
-    try:
-        settings: dict[str, dict[str, str]] = await configuration.auth_settings()
-    except (OSError, ConfigException) as error:
-        raise UnavailableError(f"the service account's token cannot be read: {error}") from error
-    return settings
+async def _send(connection: Connection, request: _Request) -> aiohttp.ClientResponse:
+    call, query, configuration = request.call, request.query, connection.configuration
+    url = configuration.host.rstrip("/") + call.path + (f"?{urlencode(query)}" if query else "")
+    headers = {"Accept": "application/json", "User-Agent": f"gco-stream-reconciler/{__version__}"}
+    if request.data is not None:
+        headers["Content-Type"] = request.content_type or "application/json"
+    headers.update(await connection.credentials())
+    return await connection.session.request(
+        call.method,
+        URL(url, encoded=True),
+        headers=headers,
+        data=request.data,
+        timeout=request.timeout,
+        # A redirect would carry the request, and the token with it, to somewhere nobody configured.
+        allow_redirects=False,
+        proxy=connection.proxy,
+        proxy_headers=configuration.proxy_headers,
+        server_hostname=configuration.tls_server_name,
+    )
 
 
 def _object(call: Call, answer: bytes) -> dict[str, Any]:
