@@ -10,6 +10,10 @@ The edges (`aws/`, `kube/`) turn SDK exceptions into these, with the cause chain
 where, and what to do.
 """
 
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
+
 
 class ReconcilerError(Exception):
     """Base of every error this program raises on purpose."""
@@ -117,3 +121,11 @@ class TrimmedDataError(RetryableError):
 
 class ShardNotFoundError(RetryableError):
     """The stream or shard no longer exists."""
+
+
+def first_error(errors: BaseExceptionGroup[E]) -> E:
+    """The first error that is no group: groups only tell which task it was in."""
+    error: E | BaseExceptionGroup[E] = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,10 +1,7 @@
 """The whole process: opens the connections, keeps the eternal tasks, stands for election, stops in order."""
 
 import asyncio
-import gc
-import os
 import random
-import signal
 import socket
 import time
 import uuid
@@ -27,6 +24,7 @@ from gco_stream_reconciler.aws.session import open_clients
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
 from gco_stream_reconciler.console.server import ConsoleServer
 from gco_stream_reconciler.console.views import About
+from gco_stream_reconciler.errors import first_error
 from gco_stream_reconciler.informer.informers import Informers
 from gco_stream_reconciler.informer.objects import Change
 from gco_stream_reconciler.kube.client import KubeClient
@@ -44,11 +42,6 @@ from gco_stream_reconciler.telemetry.health import Health, TaskWatch
 from gco_stream_reconciler.telemetry.heartbeat import Heartbeat
 from gco_stream_reconciler.telemetry.http import ProbeServer
 from gco_stream_reconciler.telemetry.metrics import Metrics
-
-_EXIT_AT_ONCE = 130
-# Objects made and not freed before the collector looks at the youngest. Python's 700 had it look at every request that is
-# under way, and took 8% of the processor in a start with 5,000 endpoints; this takes 2%, some milliseconds at a time.
-_YOUNG_OBJECTS = 5000
 
 
 class Application:
@@ -281,37 +274,3 @@ class Application:
         asked = self.settings.controller.resync_seconds
         if asked < MINIMUM_RESYNC_SECONDS:
             self._log.warning("resync_raised", asked_seconds=asked, used_seconds=MINIMUM_RESYNC_SECONDS)
-
-
-async def run_until_signalled(application: Application) -> None:
-    """Run; the first SIGTERM or SIGINT stops in order, the second ends the process at once."""
-    _ease_the_collector()
-    loop = asyncio.get_running_loop()
-
-    def signalled() -> None:
-        if application.stopping:
-            os._exit(_EXIT_AT_ONCE)
-        application.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled)
-    try:
-        await application.run()
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-def _ease_the_collector() -> None:
-    """What is loaded by now stays to the end: full passes, in which the loop stands, need not walk it."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
-
-
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error that is no group: groups only tell which task it was in."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

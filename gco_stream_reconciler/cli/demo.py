@@ -15,12 +15,12 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from gco_stream_reconciler.app.application import Application, first_error
+from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.cli.stage import HOME, NAMESPACE, REGIONS, Stage, Step
 from gco_stream_reconciler.cli.story import CANARY_SETTLE_SECONDS, SPECS, WATCHDOG_SECONDS, tell_story
 from gco_stream_reconciler.cli.view import line, picture, summarise, what_runs
 from gco_stream_reconciler.endpoints.model import RegionStatus
-from gco_stream_reconciler.errors import FatalError
+from gco_stream_reconciler.errors import FatalError, first_error
 from gco_stream_reconciler.sandbox.aws import AwsServer
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer

@@ -16,6 +16,7 @@ from gco_stream_reconciler.errors import (
     NotFoundError,
     ReconcilerError,
     RetryableError,
+    first_error,
 )
 from gco_stream_reconciler.kube.answers import escaped
 
@@ -70,23 +71,13 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
         ours, others = group.split(ReconcilerError)
         if ours is None or others is not None:
             raise
-        end(first_of(ours))
+        end(first_error(ours))
 
 
 def end(error: ReconcilerError) -> NoReturn:
     """Say why and exit."""
     say(str(error))
     raise typer.Exit(int(code_of(error))) from None
-
-
-def first_of(group: ExceptionGroup[ReconcilerError]) -> ReconcilerError:
-    """The first error inside of nested groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if not isinstance(error, ReconcilerError):
-        raise TypeError(f"{type(error).__name__} is none of ours")
-    return error
 
 
 def say(sentence: str) -> None:

@@ -7,7 +7,8 @@ import typer
 import uvloop
 
 from gco_stream_reconciler import __version__
-from gco_stream_reconciler.app.application import Application, run_until_signalled
+from gco_stream_reconciler.app.application import Application
+from gco_stream_reconciler.app.process import run_until_signalled
 from gco_stream_reconciler.cli.commands import register
 from gco_stream_reconciler.cli.demo import demo
 from gco_stream_reconciler.cli.ending import OneSentenceGroup, say

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 from structlog.typing import FilteringBoundLogger
 
-from gco_stream_reconciler.app.application import Application, first_error
+from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.app.parts import Parts
 from gco_stream_reconciler.app.startup import Startup
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.session import Clients as ProductClients
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
-from gco_stream_reconciler.errors import ReconcilerError
+from gco_stream_reconciler.errors import ReconcilerError, first_error
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.events import EventRecorder
 from gco_stream_reconciler.kube.objects import KubeObjects

@@ -10,7 +10,7 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from gco_stream_reconciler.cli.ending import CommandError, Exit, code_of, first_of, say
+from gco_stream_reconciler.cli.ending import CommandError, Exit, code_of, say
 from gco_stream_reconciler.cli.main import app
 from gco_stream_reconciler.cli.output import PlainTable, print_grid
 from gco_stream_reconciler.cli.rendering import rendered
@@ -51,11 +51,6 @@ CONTEXT = ManifestContext(region="us-east-1", table_id="table-1", settings=Lifec
 )
 def test_every_error_has_its_exit_code(error: ReconcilerError, code: int) -> None:
     assert code_of(error) == code
-
-
-def test_the_first_error_of_nested_groups_is_the_one_told() -> None:
-    inner = UnavailableError("inner")
-    assert first_of(ExceptionGroup("a", [ExceptionGroup("b", [inner])])) is inner
 
 
 def test_a_sentence_is_one_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
