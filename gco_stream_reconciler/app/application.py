@@ -20,7 +20,7 @@ from gco_stream_reconciler.app.readiness import Readiness
 from gco_stream_reconciler.app.startup import Startup
 from gco_stream_reconciler.app.term import Term
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
-from gco_stream_reconciler.aws.session import open_clients
+from gco_stream_reconciler.aws.session import Clients, open_clients
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
 from gco_stream_reconciler.console.server import ConsoleServer
 from gco_stream_reconciler.console.views import About
@@ -128,12 +128,13 @@ class Application:
             log=self._log,
         )
 
-    async def _until_stopped(self, heartbeat: Heartbeat, console: ConsoleServer | None = None) -> None:
+    async def _until_stopped(self, heartbeat: Heartbeat, console: ConsoleServer) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(heartbeat.run(), name="heartbeat")]
-                if console is not None:
-                    beside.append(group.create_task(console.sample(), name="console-sampler"))
+                beside = (
+                    group.create_task(heartbeat.run(), name="heartbeat"),
+                    group.create_task(console.sample(), name="console-sampler"),
+                )
                 work = group.create_task(self._work(), name="work")
                 stopping = group.create_task(self._stopping.wait(), name="stopping")
                 idle = group.create_task(self._nothing_to_drain.wait(), name="nothing-to-drain")
@@ -150,89 +151,97 @@ class Application:
             raise first_error(errors) from errors
 
     async def _work(self) -> None:
-        async with self._connected() as (parts, elector, plan_settings):
-
-            async def lead() -> None:
-                term = Term(parts, plan_settings)
-                self.metrics.watch_queue(term.queue)
-                self.metrics.watch_queue(term.status_queue)
-                self.metrics.watch_stream(term.consumer)
-                self.readiness.term = term
-                try:
-                    await term.run(self._stopping)
-                except asyncio.CancelledError:
-                    # The lease was lost in the middle of the drain: it must not be stood for again.
-                    if self._stopping.is_set():
-                        self._nothing_to_drain.set()
-                    raise
-                finally:
-                    self.readiness.term = None
-                    self.metrics.watch_stream(None)
-                    self.metrics.watch_no_queue()
-                    term.end()
-                    self._journal.end_term()
-
+        async with self._connected() as (client, clients):
+            elector = self._elector(client)
+            parts = self._parts(client, clients, elector)
+            plan_settings = await self._plan_settings(client, parts)
+            self.readiness.informers = parts.informers
+            self.metrics.watch_cache(parts.informers.objects_by_kind)
+            self._facts.surroundings = Surroundings(
+                parts.table, parts.cluster, parts.informers, elector, plan_settings
+            )
             async with asyncio.TaskGroup() as group:
                 informing = group.create_task(parts.informers.run(), name="informers")
                 with self._tasks.watching(informing):
-                    await elector.run(lead)
+                    await elector.run(lambda: self._lead(parts, plan_settings))
                 informing.cancel()
 
+    async def _lead(self, parts: Parts, plan_settings: PlanSettings) -> None:
+        """One term of leadership."""
+        term = Term(parts, plan_settings)
+        self.metrics.watch_queue(term.queue)
+        self.metrics.watch_queue(term.status_queue)
+        self.metrics.watch_stream(term.consumer)
+        self.readiness.term = term
+        try:
+            await term.run(self._stopping)
+        except asyncio.CancelledError:
+            # The lease was lost in the middle of the drain: it must not be stood for again.
+            if self._stopping.is_set():
+                self._nothing_to_drain.set()
+            raise
+        finally:
+            self.readiness.term = None
+            self.metrics.watch_stream(None)
+            self.metrics.watch_no_queue()
+            term.end()
+            self._journal.end_term()
+
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[Parts, LeaderElector, PlanSettings]]:
+    async def _connected(self) -> AsyncIterator[tuple[KubeClient, Clients]]:
+        """The way to the API server and to DynamoDB."""
         place, kubernetes = self.settings.place, self.settings.kubernetes
-        startup = Startup(self.settings, readiness=self.readiness, random=self._random, log=self._log)
-        namespaces = place.namespaces
-        connections = self.settings.controller.workers * 4 + len(TRACKED_KINDS) * len(namespaces) + 8
+        watches = len(TRACKED_KINDS) * len(place.namespaces)
         async with (
             KubeClient(
                 found_configuration(kubernetes.kubeconfig),
-                connections=connections,
+                connections=self.settings.controller.workers * 4 + watches + 8,
                 clock=self._clock,
                 log=self._log,
                 observer=self.metrics.kubernetes,
             ) as client,
             open_clients(place, observer=self.metrics.aws, clock=self._clock) as clients,
         ):
-            elector = self._elector(client)
+            yield client, clients
 
-            # A process that was paused past its lease finds out before it sends a write.
-            def may_write() -> bool:
-                return elector.is_leader
+    def _parts(self, client: KubeClient, clients: Clients, elector: LeaderElector) -> Parts:
+        place = self.settings.place
 
-            table = EndpointTable(clients, place, random=self._random, may_write=may_write)
-            streams = DynamoDbStreams(clients, place)
-            table_id = await startup.table_id(table)
-            await startup.check_stream(DynamoDbStreamsAdapter(streams, now=self._now))
-            await startup.check_namespaces(client)
-            cluster = KubeObjects(client, kubernetes, random=self._random, may_write=may_write)
-            parts = Parts(
-                settings=self.settings,
-                table=table,
-                streams=streams,
-                cluster=cluster,
-                events=EventRecorder(
-                    client,
-                    instance=self._identity,
-                    clock=self._clock,
-                    wall_clock=self._wall_clock,
-                    random=self._random,
-                    log=self._log,
-                ),
-                informers=self._informers(client, namespaces),
-                metrics=self.metrics,
+        # A process that was paused past its lease finds out before it sends a write.
+        def may_write() -> bool:
+            return elector.is_leader
+
+        return Parts(
+            settings=self.settings,
+            table=EndpointTable(clients, place, random=self._random, may_write=may_write),
+            streams=DynamoDbStreams(clients, place),
+            cluster=KubeObjects(client, self.settings.kubernetes, random=self._random, may_write=may_write),
+            events=EventRecorder(
+                client,
+                instance=self._identity,
                 clock=self._clock,
-                now=self._now,
+                wall_clock=self._wall_clock,
                 random=self._random,
                 log=self._log,
-                journal=self._journal,
-                tasks=self._tasks,
-            )
-            self.readiness.informers = parts.informers
-            self.metrics.watch_cache(parts.informers.objects_by_kind)
-            plan_settings = PlanSettings(place.region, namespaces, table_id, self.settings.lifecycle)
-            self._facts.surroundings = Surroundings(table, cluster, parts.informers, elector, plan_settings)
-            yield parts, elector, plan_settings
+            ),
+            informers=self._informers(client, place.namespaces),
+            metrics=self.metrics,
+            clock=self._clock,
+            now=self._now,
+            random=self._random,
+            log=self._log,
+            journal=self._journal,
+            tasks=self._tasks,
+        )
+
+    async def _plan_settings(self, client: KubeClient, parts: Parts) -> PlanSettings:
+        """What plans are made with, once all that the work needs has answered. Raises FatalError."""
+        place = self.settings.place
+        startup = Startup(self.settings, readiness=self.readiness, random=self._random, log=self._log)
+        table_id = await startup.table_id(parts.table)
+        await startup.check_stream(DynamoDbStreamsAdapter(parts.streams, now=self._now))
+        await startup.check_namespaces(client)
+        return PlanSettings(place.region, place.namespaces, table_id, self.settings.lifecycle)
 
     def _informers(self, client: KubeClient, namespaces: tuple[str, ...]) -> Informers:
         seconds = self.settings.kubernetes.call_timeout_seconds

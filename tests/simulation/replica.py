@@ -11,19 +11,10 @@ from typing import Any, cast
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.app.application import Application
-from gco_stream_reconciler.app.parts import Parts
-from gco_stream_reconciler.app.startup import Startup
-from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.session import Clients as ProductClients
-from gco_stream_reconciler.aws.streams import DynamoDbStreams
 from gco_stream_reconciler.errors import ReconcilerError, first_error
 from gco_stream_reconciler.kube.client import KubeClient
-from gco_stream_reconciler.kube.events import EventRecorder
-from gco_stream_reconciler.kube.objects import KubeObjects
-from gco_stream_reconciler.leadership.elector import LeaderElector
-from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.settings import Settings
-from gco_stream_reconciler.stream.adapter import DynamoDbStreamsAdapter
 from tests.simulation.api_server import ApiServer, SimulatedKubeClient
 from tests.simulation.faults import Faults, Link
 from tests.simulation.story import Story
@@ -54,43 +45,9 @@ class _SimulatedApplication(Application):
                 task.cancel()
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[Parts, LeaderElector, PlanSettings]]:
-        place = self.settings.place
+    async def _connected(self) -> AsyncIterator[tuple[KubeClient, ProductClients]]:
         kube, aws = self._connect()
-        client, clients = cast("KubeClient", kube), cast("ProductClients", aws)
-        startup = Startup(self.settings, readiness=self.readiness, random=self._random, log=self._log)
-        elector = self._elector(client)
-
-        def may_write() -> bool:
-            return elector.is_leader
-
-        table = EndpointTable(clients, place, random=self._random, may_write=may_write)
-        streams = DynamoDbStreams(clients, place)
-        table_id = await startup.table_id(table)
-        await startup.check_stream(DynamoDbStreamsAdapter(streams, now=self._now))
-        await startup.check_namespaces(client)
-        parts = Parts(
-            settings=self.settings,
-            table=table,
-            streams=streams,
-            cluster=KubeObjects(client, self.settings.kubernetes, random=self._random, may_write=may_write),
-            events=EventRecorder(
-                client,
-                instance=self._identity,
-                clock=self._clock,
-                wall_clock=self._wall_clock,
-                random=self._random,
-                log=self._log,
-            ),
-            informers=self._informers(client, place.namespaces),
-            metrics=self.metrics,
-            clock=self._clock,
-            now=self._now,
-            random=self._random,
-            log=self._log,
-        )
-        self.readiness.informers = parts.informers
-        yield parts, elector, PlanSettings(place.region, place.namespaces, table_id, self.settings.lifecycle)
+        yield cast("KubeClient", kube), cast("ProductClients", aws)
 
 
 @dataclasses.dataclass
