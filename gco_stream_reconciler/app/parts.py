@@ -1,14 +1,14 @@
 """What every replica has, leader or not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
-from gco_stream_reconciler.controller.ports import Journal, NullJournal
+from gco_stream_reconciler.controller.ports import Journal
 from gco_stream_reconciler.informer.informers import Informers
 from gco_stream_reconciler.kube.events import EventRecorder
 from gco_stream_reconciler.kube.objects import KubeObjects
@@ -32,5 +32,5 @@ class Parts:
     now: Callable[[], float]
     random: Random
     log: FilteringBoundLogger
-    journal: Journal = field(default_factory=NullJournal)
-    tasks: TaskWatch = field(default_factory=TaskWatch)
+    journal: Journal
+    tasks: TaskWatch

@@ -30,9 +30,9 @@ def instant(at: float) -> str:
     return f"{_moment(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def number(value: int, noun: str, plural: str = "") -> str:
+def number(value: int, noun: str) -> str:
     """`1 shard`, `2 shards`."""
-    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+    return f"{value:,} {noun if value == 1 else noun + 's'}"
 
 
 def _moment(at: float) -> datetime:

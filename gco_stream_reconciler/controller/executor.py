@@ -8,13 +8,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.controller.describing import is_drift
 from gco_stream_reconciler.controller.making import Making
-from gco_stream_reconciler.controller.ports import (
-    Cluster,
-    ClusterCache,
-    ControllerObserver,
-    Journal,
-    NullJournal,
-)
+from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, ControllerObserver, Journal
 from gco_stream_reconciler.errors import ConflictError, ReconcilerError, TerminalError
 from gco_stream_reconciler.planning.actions import (
     ABSENT,
@@ -55,13 +49,13 @@ class Executor:
         cache: ClusterCache,
         observer: ControllerObserver,
         log: FilteringBoundLogger,
-        journal: Journal | None = None,
+        journal: Journal,
     ) -> None:
         self._cluster = cluster
         self._cache = cache
         self._observer = observer
         self._log = log
-        self._journal: Journal = journal or NullJournal()
+        self._journal = journal
         self._making = Making(cache)
 
     async def execute(self, key: str, plan: Plan) -> ReconcilerError | None:

@@ -205,25 +205,3 @@ class Journal(Protocol):
 
     def failed(self, name: str, error: str) -> None:
         """A reconcile failed."""
-
-
-class NullJournal:
-    """Keeps nothing."""
-
-    def seen(self, endpoint: Endpoint) -> None:
-        """Nothing."""
-
-    def reported(self, endpoint: Endpoint, status: RegionStatus) -> None:
-        """Nothing."""
-
-    def gone(self, name: str) -> None:
-        """Nothing."""
-
-    def retain(self, names: Collection[str]) -> None:
-        """Nothing."""
-
-    def acted(self, name: str, action: Action, error: str) -> None:
-        """Nothing."""
-
-    def failed(self, name: str, error: str) -> None:
-        """Nothing."""

@@ -7,13 +7,7 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from gco_stream_reconciler.controller.ports import (
-    ControllerObserver,
-    Journal,
-    NullJournal,
-    Queue,
-    Table,
-)
+from gco_stream_reconciler.controller.ports import ControllerObserver, Journal, Queue, Table
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
 from gco_stream_reconciler.endpoints.status import decode_region_status, encode_region_status, same_report
 from gco_stream_reconciler.errors import ConditionFailedError, ReconcilerError, RetryableError
@@ -72,7 +66,7 @@ class StatusReporter:
         clock: Callable[[], float],
         now: Callable[[], float],
         log: FilteringBoundLogger,
-        journal: Journal | None = None,
+        journal: Journal,
     ) -> None:
         self._table = table
         self._queue = queue
@@ -86,7 +80,7 @@ class StatusReporter:
         self._clock = clock
         self._now = now
         self._log = log
-        self._journal: Journal = journal or NullJournal()
+        self._journal = journal
         self._pending: dict[str, _Report] = {}
         self._written: dict[str, _Written] = {}
 

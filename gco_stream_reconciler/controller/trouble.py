@@ -52,16 +52,6 @@ class Trouble(Protocol):
         """A reconcile succeeded."""
 
 
-class NoTrouble:
-    """Says nothing."""
-
-    def failed(self, key: str, error: Exception, began: float) -> None:
-        """Nothing."""
-
-    def over(self, key: str) -> None:
-        """Nothing."""
-
-
 class LastingTrouble:
     """`clock` is monotonic seconds. Invariant: `_said` has only keys whose last reconcile failed."""
 

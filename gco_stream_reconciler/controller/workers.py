@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from gco_stream_reconciler.controller.ports import ControllerObserver, Journal, NullJournal, Queue
+from gco_stream_reconciler.controller.ports import ControllerObserver, Journal, Queue
 from gco_stream_reconciler.controller.reconciler import Reconciler
-from gco_stream_reconciler.controller.trouble import NoTrouble, Trouble
+from gco_stream_reconciler.controller.trouble import Trouble
 from gco_stream_reconciler.errors import ReconcilerError, RetryableError, TableReplacedError
 
 
@@ -21,16 +21,16 @@ class Worker:
         observer: ControllerObserver,
         clock: Callable[[], float],
         log: FilteringBoundLogger,
-        journal: Journal | None = None,
-        trouble: Trouble | None = None,
+        journal: Journal,
+        trouble: Trouble,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._observer = observer
         self._clock = clock
         self._log = log
-        self._journal: Journal = journal or NullJournal()
-        self._trouble: Trouble = trouble or NoTrouble()
+        self._journal = journal
+        self._trouble = trouble
 
     async def run(self) -> None:
         """Work until the queue is shut down (its `get` then raises) or the task is cancelled. Raises TableReplacedError."""

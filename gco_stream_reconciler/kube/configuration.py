@@ -46,18 +46,6 @@ def found_configuration(
     return load
 
 
-def fixed_configuration(host: str, *, token: str = "") -> LoadConfiguration:
-    """An API server at a known address, as the embedded one of the demo: `host` is a URL such as http://127.0.0.1:8001."""
-
-    async def load() -> Any:
-        configuration = Configuration(host=host)
-        if token:
-            configuration.api_key["BearerToken"] = f"Bearer {token}"
-        return configuration
-
-    return load
-
-
 async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
     files = _existing(paths)
     if not files:

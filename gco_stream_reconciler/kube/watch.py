@@ -54,14 +54,12 @@ class KindClient:
         *,
         list_timeout_seconds: float,
         random: Random,
-        label_selector: str = LABEL_SELECTOR,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._client = client
         self._kind = kind
         self._api_version = resource(kind).api_version
         self._path = resource(kind).path(namespace)
-        self._selector = label_selector
         self._timeout = list_timeout_seconds
         self._silence = silence_seconds
         self._random = random
@@ -71,7 +69,7 @@ class KindClient:
 
         Raises ResourceExpiredError when the token is too old, UnavailableError when the answer is not a whole list.
         """
-        query: dict[str, str | int] = {"labelSelector": self._selector, "limit": limit}
+        query: dict[str, str | int] = {"labelSelector": LABEL_SELECTOR, "limit": limit}
         if continue_token:
             query["continue"] = continue_token
 
@@ -91,7 +89,7 @@ class KindClient:
             "resourceVersion": resource_version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": max(1, int(timeout_seconds)),
-            "labelSelector": self._selector,
+            "labelSelector": LABEL_SELECTOR,
         }
         body = self._client.stream(
             self._path, query=query, open_timeout_seconds=self._timeout, silence_seconds=self._silence

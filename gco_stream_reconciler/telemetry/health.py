@@ -52,10 +52,6 @@ class TaskWatch:
             for task in tasks:
                 self._watched.pop(id(task), None)
 
-    def names(self) -> list[str]:
-        """The tasks that are watched now."""
-        return sorted(task.get_name() for task in self._watched.values())
-
     def check(self) -> Iterable[Reason]:
         """A reason for every task that has ended."""
         for task in self._watched.values():

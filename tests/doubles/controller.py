@@ -41,6 +41,13 @@ class RecordingObserver:
         return [arguments for found, *arguments in self.seen if found == name]
 
 
+class NullListener:
+    """Takes whatever it is told, as the journal or as the watch for lasting trouble, and keeps nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
 def recording_log(events: list[MutableMapping[str, Any]]) -> FilteringBoundLogger:
     """A logger that puts each event on a list and nothing on the screen."""
 

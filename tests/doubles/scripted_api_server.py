@@ -12,7 +12,8 @@ import structlog
 from aiohttp import web
 
 from gco_stream_reconciler.kube.client import KubeClient
-from gco_stream_reconciler.kube.configuration import LoadConfiguration, fixed_configuration
+from gco_stream_reconciler.kube.configuration import LoadConfiguration
+from tests.doubles.fixed_configuration import fixed_configuration
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -17,13 +17,13 @@ import structlog
 from aiohttp import web
 
 from gco_stream_reconciler.kube.client import KubeClient
-from gco_stream_reconciler.kube.configuration import fixed_configuration
 from gco_stream_reconciler.kube.events import EventRecorder
 from gco_stream_reconciler.sandbox.aws import AwsServer
 from gco_stream_reconciler.sandbox.kubernetes.kinds import BY_NAME
 from gco_stream_reconciler.sandbox.kubernetes.requests import Request
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
+from tests.doubles.fixed_configuration import fixed_configuration
 from tests.integration.running import NAMESPACE, REGION, controller, reported, until
 
 SPEC: dict[str, Any] = {"image": "vllm/vllm-openai:v1", "replicas": 2}

@@ -45,7 +45,7 @@ class Page:
         }
 
     def tasks(self) -> set[str]:
-        return set(self._application._tasks.names())
+        return {task.get_name() for task in self._application._tasks._watched.values()}
 
     async def alive(self) -> Any:
         async with self._session.get(f"http://127.0.0.1:{self._application.http_port}/healthz") as answer:

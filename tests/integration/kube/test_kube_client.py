@@ -18,7 +18,8 @@ from gco_stream_reconciler.errors import (
     PermissionDeniedError,
     UnavailableError,
 )
-from gco_stream_reconciler.kube.configuration import fixed_configuration, found_configuration
+from gco_stream_reconciler.kube.configuration import found_configuration
+from tests.doubles.fixed_configuration import fixed_configuration
 from tests.doubles.scripted_api_server import client_of, nothing, raw_server, refuses, says, scripted_server
 
 PATH = "/apis/apps/v1/namespaces/rec/deployments/a"

@@ -8,8 +8,8 @@ import structlog
 from aiohttp import web
 
 from gco_stream_reconciler.kube.client import KubeClient
-from gco_stream_reconciler.kube.configuration import fixed_configuration
 from gco_stream_reconciler.proxy import environment_proxy
+from tests.doubles.fixed_configuration import fixed_configuration
 
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 

@@ -28,8 +28,4 @@ def test_times_name_their_zone() -> None:
 
 
 def test_one_is_singular() -> None:
-    assert (number(1, "key"), number(1200, "key"), number(2, "entry", "entries")) == (
-        "1 key",
-        "1,200 keys",
-        "2 entries",
-    )
+    assert (number(1, "key"), number(1200, "key")) == ("1 key", "1,200 keys")

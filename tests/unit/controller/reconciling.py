@@ -30,6 +30,7 @@ from tests.doubles.controller import (
     MemoryCache,
     MemoryCluster,
     MemoryTable,
+    NullListener,
     RecordingObserver,
     now,
     recording_log,
@@ -195,13 +196,14 @@ async def reconciling(*, limit: int | None = None, deletes_orphans: bool = True)
         clock=now,
         now=epoch,
         log=log,
+        journal=NullListener(),
     )
     announcer = EventAnnouncer(events, is_busy=lambda: False, log=log)
     reconciler = Reconciler(
         table=table,
         cluster=cluster,
         cache=cache,
-        executor=Executor(cluster=cluster, cache=cache, observer=observer, log=log),
+        executor=Executor(cluster=cluster, cache=cache, observer=observer, log=log, journal=NullListener()),
         reporter=reporter,
         items=ItemWriter(table, observer=observer, log=log),
         recent=recent,

@@ -31,7 +31,14 @@ from gco_stream_reconciler.planning.actions import (
     SetReplicas,
 )
 from gco_stream_reconciler.workqueue.queue import WorkQueue
-from tests.doubles.controller import MemoryCache, MemoryCluster, RecordingObserver, now, recording_log
+from tests.doubles.controller import (
+    MemoryCache,
+    MemoryCluster,
+    NullListener,
+    RecordingObserver,
+    now,
+    recording_log,
+)
 from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
@@ -66,7 +73,11 @@ class Setting:
 
     def __post_init__(self) -> None:
         self.executor = Executor(
-            cluster=self.cluster, cache=self.cache, observer=self.observer, log=recording_log(self.events)
+            cluster=self.cluster,
+            cache=self.cache,
+            observer=self.observer,
+            log=recording_log(self.events),
+            journal=NullListener(),
         )
 
     async def execute(
@@ -398,6 +409,8 @@ async def working(it: Setting, plan: Plan) -> AsyncIterator[WorkQueue]:
         observer=it.observer,
         clock=now,
         log=recording_log(it.events),
+        journal=NullListener(),
+        trouble=NullListener(),
     )
     # What is written through queues the key when it is news to the cache; a rewritten object is news every time.
     task = asyncio.create_task(worker.run())

@@ -27,7 +27,14 @@ from gco_stream_reconciler.planning.situation import PlanSettings
 from gco_stream_reconciler.settings import LifecycleSettings
 from gco_stream_reconciler.workqueue.queue import WorkQueue
 from gco_stream_reconciler.workqueue.state import Lane
-from tests.doubles.controller import MemoryCache, MemoryTable, RecordingObserver, now, recording_log
+from tests.doubles.controller import (
+    MemoryCache,
+    MemoryTable,
+    NullListener,
+    RecordingObserver,
+    now,
+    recording_log,
+)
 from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
@@ -122,6 +129,7 @@ async def resyncing(*, seed: int = 7, clock: Callable[[], float] = now) -> Async
         clock=now,
         now=lambda: 1_800_000_000.0,
         log=log,
+        journal=NullListener(),
     )
     inventory, orphans = Inventory(REGION), OrphanWatch()
     settings = PlanSettings(

@@ -15,7 +15,7 @@ from gco_stream_reconciler.endpoints.model import Endpoint, RegionStatus
 from gco_stream_reconciler.endpoints.status import decode_region_status, encode_region_status
 from gco_stream_reconciler.errors import PermissionDeniedError, ThrottledError, UnavailableError
 from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
-from tests.doubles.controller import MemoryTable, RecordingObserver, now, recording_log
+from tests.doubles.controller import MemoryTable, NullListener, RecordingObserver, now, recording_log
 from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
@@ -77,6 +77,7 @@ async def reporting(*, writers: int = 2, reads_are_home: bool = True) -> AsyncIt
         clock=now,
         now=lambda: EPOCH,
         log=recording_log(events),
+        journal=NullListener(),
     )
     for name in ("llama", "mistral"):
         table.put(name, created_at={"S": CREATED}, desired_state={"S": "running"})

@@ -22,7 +22,7 @@ from gco_stream_reconciler.endpoints.model import RegionStatus, State
 from gco_stream_reconciler.endpoints.status import encode_region_status
 from gco_stream_reconciler.errors import LeaseNotHeldError, TerminalError, UnavailableError
 from gco_stream_reconciler.workqueue.queue import WorkQueue
-from tests.doubles.controller import MemoryTable, RecordingObserver, recording_log
+from tests.doubles.controller import MemoryTable, NullListener, RecordingObserver, recording_log
 from tests.doubles.workqueue import NullQueueObserver
 
 REGION = "us-east-1"
@@ -70,6 +70,7 @@ class Setting:
             clock=self.clock,
             now=self.clock,
             log=recording_log(self.events),
+            journal=NullListener(),
         )
         self.trouble = LastingTrouble(
             failures=self.queue,

@@ -15,7 +15,7 @@ from gco_stream_reconciler.controller.reconciler import Reconciler
 from gco_stream_reconciler.controller.workers import Worker
 from gco_stream_reconciler.errors import TableReplacedError, TerminalError, ThrottledError, UnavailableError
 from gco_stream_reconciler.workqueue.queue import QueueShutDown, WorkQueue
-from tests.doubles.controller import RecordingObserver, now, recording_log
+from tests.doubles.controller import NullListener, RecordingObserver, now, recording_log
 from tests.doubles.workqueue import NullQueueObserver
 
 pytestmark = pytest.mark.looptime
@@ -96,6 +96,7 @@ async def working(workers: int = 1, **does: Behaviour) -> AsyncIterator[Setting]
             observer=it.observer,
             clock=now,
             log=recording_log(it.events),
+            journal=NullListener(),
             trouble=it.trouble,
         )
         it.tasks.append(asyncio.create_task(worker.run()))

@@ -26,7 +26,6 @@ async def test_tasks_that_live_are_no_reason() -> None:
     task = asyncio.create_task(for_ever(), name="resync")
     with watch.watching(task):
         await asyncio.sleep(1)
-        assert watch.names() == ["resync"]
         assert list(watch.check()) == []
     task.cancel()
 
@@ -59,7 +58,6 @@ async def test_after_the_block_a_task_may_end() -> None:
             pass
         other.cancel()
         await asyncio.sleep(1)
-        assert watch.names() == ["one"]
         assert list(watch.check()) == []
     one.cancel()
 

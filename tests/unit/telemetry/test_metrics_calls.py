@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from gco_stream_reconciler.aws.measured import MeasuredClient
 from gco_stream_reconciler.errors import NotFoundError, UnavailableError
 from gco_stream_reconciler.kube.client import KubeClient
-from gco_stream_reconciler.kube.configuration import fixed_configuration
 from tests.doubles.controller import recording_log
+from tests.doubles.fixed_configuration import fixed_configuration
 
 PODS = "/api/v1/namespaces/one/pods"
 ABSENT = {
