@@ -18,12 +18,12 @@ from gco_stream_reconciler.errors import (
     ReconcilerError,
 )
 from gco_stream_reconciler.kube.client import KubeClient
+from gco_stream_reconciler.manifests.model_sync import CLAIM
+from gco_stream_reconciler.manifests.template import SERVICE_ACCOUNT
 from gco_stream_reconciler.settings import Settings
 
 _SECONDS = 8.0
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_SERVICE_ACCOUNT = "gco-service-account"
-_CLAIM = "efs-claim"
 _CLASS = "alb"
 
 
@@ -62,16 +62,16 @@ async def _workload_needs(client: KubeClient, namespace: str, *, needs_claim: bo
     root = f"/api/v1/namespaces/{namespace}"
     account = await _stands(
         client,
-        f"service account {namespace}/{_SERVICE_ACCOUNT}",
-        f"{root}/serviceaccounts/{_SERVICE_ACCOUNT}",
-        f"kubectl -n {namespace} create serviceaccount {_SERVICE_ACCOUNT} (GCO's stack makes it, with its role): without "
+        f"service account {namespace}/{SERVICE_ACCOUNT}",
+        f"{root}/serviceaccounts/{SERVICE_ACCOUNT}",
+        f"kubectl -n {namespace} create serviceaccount {SERVICE_ACCOUNT} (GCO's stack makes it, with its role): without "
         "it no Pod of an endpoint is made",
     )
     claim = await _stands(
         client,
-        f"volume claim {namespace}/{_CLAIM}",
-        f"{root}/persistentvolumeclaims/{_CLAIM}",
-        f"make the claim {_CLAIM} (GCO's stack does): Pods of endpoints with a model_path or model_source stay Pending",
+        f"volume claim {namespace}/{CLAIM}",
+        f"{root}/persistentvolumeclaims/{CLAIM}",
+        f"make the claim {CLAIM} (GCO's stack does): Pods of endpoints with a model_path or model_source stay Pending",
         missing=fail if needs_claim else warn,
     )
     return account, claim

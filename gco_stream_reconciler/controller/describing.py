@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gco_stream_reconciler.planning.actions import (
     ABSENT,
+    CHANGED,
     AbsorbManagers,
     Action,
     Annotate,
@@ -13,10 +14,10 @@ from gco_stream_reconciler.planning.actions import (
     SetReplicas,
 )
 
-NOTHING_DONE = "the cluster has changed"
+CLUSTER_CHANGED = "the cluster has changed"
 """Why a status changes although the plan has no action."""
 
-_NOT_DRIFT = frozenset({ABSENT, "wanted state changed"})
+_NOT_DRIFT = frozenset({ABSENT, CHANGED})
 _MOST_REASONS = 8
 _MOST_ACTIONS = 3
 
@@ -51,7 +52,7 @@ def reason_of_plan(decided: Plan) -> str:
     """Why the endpoint's state changes, as far as the plan knows: its first actions."""
     actions = decided.actions
     if not actions:
-        return NOTHING_DONE
+        return CLUSTER_CHANGED
     said = [f"{verb_of(action)} {action.ref}: {reason_of(action)}" for action in actions[:_MOST_ACTIONS]]
     more = len(actions) - len(said)
     return "; ".join((*said, *((f"{more} more",) if more else ())))

@@ -10,6 +10,7 @@ from gco_stream_reconciler.controller.describing import is_drift
 from gco_stream_reconciler.controller.making import Making
 from gco_stream_reconciler.controller.ports import Cluster, ClusterCache, ControllerObserver, Journal
 from gco_stream_reconciler.errors import ConflictError, ReconcilerError, TerminalError
+from gco_stream_reconciler.manifests.names import API_VERSIONS
 from gco_stream_reconciler.planning.actions import (
     ABSENT,
     AbsorbManagers,
@@ -27,12 +28,6 @@ from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
 
 REPLICAS_MANAGER = "gco-stream-reconciler-replicas"
 MEMORY_MANAGER = "gco-stream-reconciler-memory"
-_API_VERSIONS = {
-    "Deployment": "apps/v1",
-    "HorizontalPodAutoscaler": "autoscaling/v2",
-    "Ingress": "networking.k8s.io/v1",
-    "Service": "v1",
-}
 
 
 class AlteredByOthersError(TerminalError):
@@ -166,7 +161,7 @@ def _worst(errors: list[ReconcilerError]) -> ReconcilerError:
 def _incarnation(ref: ObjectRef, uid: str) -> dict[str, Any]:
     """The start of a manifest; with the UID an apply cannot create an object that went away meanwhile."""
     return {
-        "apiVersion": _API_VERSIONS[ref.kind],
+        "apiVersion": API_VERSIONS[ref.kind],
         "kind": ref.kind,
         "metadata": {"name": ref.name, "namespace": ref.namespace, "uid": uid},
     }

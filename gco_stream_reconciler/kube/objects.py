@@ -14,10 +14,10 @@ from gco_stream_reconciler.errors import (
 )
 from gco_stream_reconciler.kube.client import KubeClient, Query
 from gco_stream_reconciler.kube.resources import RESOURCES, resource
+from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
 from gco_stream_reconciler.retries import with_retries
 from gco_stream_reconciler.settings import KubernetesSettings
 
-FIELD_MANAGER = "gco-stream-reconciler"
 APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 # How the API server words a failed UID precondition. Any other 409 on a delete says nothing about the UID.

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from gco_stream_reconciler.errors import InvalidObjectError
+from gco_stream_reconciler.manifests.names import API_VERSIONS
 
 # Subdomain names of RFC 1123. Anything else in a path could name another resource ("..", "a/scale").
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -27,10 +28,10 @@ class Resource(NamedTuple):
 
 
 RESOURCES = {
-    "Deployment": Resource("apps/v1", "deployments"),
-    "Service": Resource("v1", "services"),
-    "Ingress": Resource("networking.k8s.io/v1", "ingresses"),
-    "HorizontalPodAutoscaler": Resource("autoscaling/v2", "horizontalpodautoscalers"),
+    "Deployment": Resource(API_VERSIONS["Deployment"], "deployments"),
+    "Service": Resource(API_VERSIONS["Service"], "services"),
+    "Ingress": Resource(API_VERSIONS["Ingress"], "ingresses"),
+    "HorizontalPodAutoscaler": Resource(API_VERSIONS["HorizontalPodAutoscaler"], "horizontalpodautoscalers"),
     "Pod": Resource("v1", "pods"),
     "Lease": Resource("coordination.k8s.io/v1", "leases"),
     "Event": Resource("events.k8s.io/v1", "events"),

@@ -10,9 +10,10 @@ from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.resources import resource
+from gco_stream_reconciler.manifests.names import LABEL_TYPE, TYPE_INFERENCE
 from gco_stream_reconciler.retries import with_retries
 
-LABEL_SELECTOR = "gco.io/type=inference"
+_SELECTOR = f"{LABEL_TYPE}={TYPE_INFERENCE}"
 # Bookmarks come about once a minute, so a healthy watch is never silent for longer.
 SILENCE_SECONDS = 90.0
 # etcd takes requests of 1.5 MiB; JSON with managedFields is several times that at most.
@@ -69,7 +70,7 @@ class KindClient:
 
         Raises ResourceExpiredError when the token is too old, UnavailableError when the answer is not a whole list.
         """
-        query: dict[str, str | int] = {"labelSelector": LABEL_SELECTOR, "limit": limit}
+        query: dict[str, str | int] = {"labelSelector": _SELECTOR, "limit": limit}
         if continue_token:
             query["continue"] = continue_token
 
@@ -89,7 +90,7 @@ class KindClient:
             "resourceVersion": resource_version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": max(1, int(timeout_seconds)),
-            "labelSelector": LABEL_SELECTOR,
+            "labelSelector": _SELECTOR,
         }
         body = self._client.stream(
             self._path, query=query, open_timeout_seconds=self._timeout, silence_seconds=self._silence

@@ -42,6 +42,16 @@ KINDS_BY_ROLE: Mapping[Role, tuple[str, ...]] = MappingProxyType(
 TRACKED_KINDS = KINDS_BY_ROLE[Role.PRIMARY]
 """Kinds that are listed and watched."""
 
+API_VERSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Deployment": "apps/v1",
+        "HorizontalPodAutoscaler": "autoscaling/v2",
+        "Ingress": "networking.k8s.io/v1",
+        "Service": "v1",
+    }
+)
+"""Group and version in which each of them is written and read."""
+
 
 def object_name(endpoint_name: str, role: Role) -> str:
     """Name of the Deployment, Service and autoscaler, and value of their `app` label."""

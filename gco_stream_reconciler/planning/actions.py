@@ -10,6 +10,9 @@ from gco_stream_reconciler.endpoints.model import RegionStatus
 ABSENT = "absent"
 """Reason of an Apply that makes the object."""
 
+CHANGED = "wanted state changed"
+"""Reason of an Apply of something else than what was applied last."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
@@ -28,7 +31,7 @@ class ObjectRef:
 class Apply:
     """Server-side apply of a complete manifest, with force, as our field manager.
 
-    `reasons` says why for a log line: ABSENT, `wanted state changed`, or paths that drifted; never values.
+    `reasons` says why for a log line: ABSENT, CHANGED, or paths that drifted; never values.
     """
 
     ref: ObjectRef

@@ -10,7 +10,7 @@ from typing import Any
 from gco_stream_reconciler.manifests.ingress import ANNOTATION_HEALTH_PATH
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import desired
-from gco_stream_reconciler.planning.actions import Action, Apply
+from gco_stream_reconciler.planning.actions import CHANGED, Action, Apply
 from gco_stream_reconciler.planning.observed import KubeObject, annotation, uid, updated_is_ready
 from gco_stream_reconciler.planning.ownership import Owner
 from gco_stream_reconciler.planning.reach import ANNOTATION_REACH, Reach, decode_reach, reach_of
@@ -18,7 +18,7 @@ from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.standing_ingress import absorbing, as_it_stands
 from gco_stream_reconciler.planning.upkeep import Upkeep
 
-_REASONS = ("wanted state changed", "Pods of the new template are ready and the item is refused")
+_REASONS = (CHANGED, "Pods of the new template are ready and the item is refused")
 
 
 def plan_catching_up(situation: Situation) -> Upkeep:

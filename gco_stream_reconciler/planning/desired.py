@@ -17,7 +17,7 @@ from gco_stream_reconciler.manifests.deployment import deployment
 from gco_stream_reconciler.manifests.ingress import ingress
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import service
-from gco_stream_reconciler.planning.actions import ABSENT, Apply, ObjectRef
+from gco_stream_reconciler.planning.actions import ABSENT, CHANGED, Apply, ObjectRef
 from gco_stream_reconciler.planning.adoption import ANNOTATION_KEPT
 from gco_stream_reconciler.planning.compare import differences
 from gco_stream_reconciler.planning.observed import KubeObject, annotation
@@ -94,10 +94,10 @@ def apply_if_needed(ref: ObjectRef, manifest: Mapping[str, Any], live: KubeObjec
 
 
 def apply_reasons(manifest: Mapping[str, Any], live: KubeObject | None) -> tuple[str, ...]:
-    """Why the manifest must be applied: `absent`, `wanted state changed`, or the paths that drifted."""
+    """Why the manifest must be applied: ABSENT, CHANGED, or the paths that drifted."""
     if live is None:
         return (ABSENT,)
-    return differences(manifest, live) if was_applied(manifest, live) else ("wanted state changed",)
+    return differences(manifest, live) if was_applied(manifest, live) else (CHANGED,)
 
 
 def was_applied(manifest: Mapping[str, Any], live: KubeObject) -> bool:

@@ -11,13 +11,13 @@ from gco_stream_reconciler.manifests.ingress import ANNOTATION_WEIGHTS, WEIGHTED
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.manifests.service import SERVICE_PORT
 from gco_stream_reconciler.planning import canary as canaries
-from gco_stream_reconciler.planning.actions import Apply, Notice
+from gco_stream_reconciler.planning.actions import CHANGED, Apply, Notice
 from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas
 from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.standing_ingress import absorbing, as_it_stands
 from gco_stream_reconciler.planning.upkeep import NOTHING, Upkeep
 
-_REASONS = ("wanted state changed", "the canary has no ready Pod and the item is refused")
+_REASONS = (CHANGED, "the canary has no ready Pod and the item is refused")
 
 
 def plan_narrowing(situation: Situation) -> Upkeep:
