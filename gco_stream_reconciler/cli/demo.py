@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -31,17 +30,8 @@ _REFRESH_SECONDS = 0.1
 _STOP_SECONDS = 30.0
 
 
-def demo(
-    *,
-    serve: Annotated[
-        bool,
-        typer.Option("--serve", help="Keep everything running after the story, for kubectl and the aws CLI."),
-    ] = False,
-    logs: Annotated[
-        bool, typer.Option("--logs", help="Show the controller's log lines instead of the picture.")
-    ] = False,
-) -> None:
-    """Show a whole story on this machine in under a minute: a table, its stream, two Regions, real controllers."""
+def play(*, serve: bool, logs: bool) -> None:
+    """Tell the story, and with `serve` keep everything running after it. logs: lines instead of the picture."""
     console = Console()
     # Ended by a signal of either kind it leaves no process and no file behind. A shell's background job ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,6 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.app.process import run_until_signalled
 from gco_stream_reconciler.cli.commands import register
-from gco_stream_reconciler.cli.demo import demo
 from gco_stream_reconciler.cli.ending import OneSentenceGroup, say
 from gco_stream_reconciler.errors import FatalError
 from gco_stream_reconciler.settings import Settings, load_settings
@@ -95,9 +94,25 @@ def _run(settings: Settings) -> None:
         runner.run(run_until_signalled(Application(settings, log=log)))
 
 
-app.command(
+@app.command(
     epilog="Example: `gco-stream-reconciler demo --serve`, then in another shell the `kubectl` line that it prints."
-)(demo)
+)
+def demo(
+    *,
+    serve: Annotated[
+        bool,
+        typer.Option("--serve", help="Keep everything running after the story, for kubectl and the aws CLI."),
+    ] = False,
+    logs: Annotated[
+        bool, typer.Option("--logs", help="Show the controller's log lines instead of the picture.")
+    ] = False,
+) -> None:
+    """Show a whole story on this machine in under a minute: a table, its stream, two Regions, real controllers."""
+    from gco_stream_reconciler.cli.demo import play  # noqa: PLC0415 - the sandbox is no part of a controller
+
+    play(serve=serve, logs=logs)
+
+
 register(app)
 
 
