@@ -11,6 +11,8 @@ from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Region
 from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Plan
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait
 from gco_stream_reconciler.planning.observed import deleting_since, live_replicas, ready_replicas
+from gco_stream_reconciler.planning.plan import Branch, branch_of
+from gco_stream_reconciler.planning.refusing import malformed
 from gco_stream_reconciler.planning.regions import awaited
 from gco_stream_reconciler.planning.report import is_about_current_spec
 from gco_stream_reconciler.planning.situation import Situation
@@ -62,32 +64,22 @@ def _findings(situation: Situation, decided: Plan) -> Iterator[Finding]:
     endpoint = situation.endpoint
     yield from _item(endpoint)
     yield from _report(situation)
-    branch = _branch(situation)
-    if branch == "refused":
-        listed = "; ".join(str(problem) for problem in endpoint.problems)
-        yield from refusal_findings(situation, 14, listed)
-    elif branch == "elsewhere":
-        yield from _elsewhere(situation, decided)
-    elif branch == "deleted":
-        yield from _deletion(situation)
-    elif branch == "stopped":
-        yield from _stop(situation)
-    else:
-        yield from running_findings(situation)
+    yield from _branch(situation, decided)
     yield from _regions(situation)
 
 
-def _branch(situation: Situation) -> str:
-    """The order of planning.plan."""
-    endpoint, targets = situation.endpoint, situation.endpoint.target_regions
-    ends = endpoint.desired_state in (DesiredState.DELETED, DesiredState.STOPPED)
-    if targets is None and not (ends and situation.owned):
-        return "refused"
-    if targets is not None and situation.settings.region not in targets:
-        return "elsewhere"
-    if ends:
-        return str(endpoint.desired_state)
-    return "refused" if endpoint.problems else "running"
+def _branch(situation: Situation, decided: Plan) -> Iterator[Finding]:
+    match branch_of(situation):
+        case Branch.REFUSED:
+            return refusal_findings(situation, malformed(situation.endpoint))
+        case Branch.ELSEWHERE:
+            return _elsewhere(situation, decided)
+        case Branch.DELETED:
+            return _deletion(situation)
+        case Branch.STOPPED:
+            return _stop(situation)
+        case Branch.RUNNING:
+            return running_findings(situation)
 
 
 def _item(endpoint: Endpoint) -> Iterator[Finding]:

@@ -6,13 +6,13 @@ from gco_stream_reconciler.cli.explaining_exposure import Finding, watchdog_find
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import watching
 from gco_stream_reconciler.planning.observed import metadata, ready_replicas
-from gco_stream_reconciler.planning.refusing import REFUSED_REPLICAS, as_it_stands
+from gco_stream_reconciler.planning.refusing import REFUSED_REPLICAS, Refusal, as_it_stands
 from gco_stream_reconciler.planning.situation import Situation
 
 
-def refusal_findings(situation: Situation, rule: int, reason: str) -> Iterator[Finding]:
+def refusal_findings(situation: Situation, refused: Refusal) -> Iterator[Finding]:
     """The reason, by the rule that it comes from; then what the watchdog goes on to watch."""
-    yield Finding(rule, "refused", f"{reason}; what runs stays as it is, the watchdog goes on")
+    yield Finding(refused.rule, "refused", f"{refused.text}; what runs stays as it is, the watchdog goes on")
     standing = as_it_stands(situation)
     if standing is None or not standing.owned:
         return

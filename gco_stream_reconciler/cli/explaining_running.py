@@ -27,9 +27,9 @@ from gco_stream_reconciler.planning.watchdog import Verdict
 
 def running_findings(situation: Situation) -> Iterator[Finding]:
     """What every rule says now. The endpoint has no problems."""
-    reason = refusal(situation)
-    if reason is not None:
-        yield from refusal_findings(situation, _rule_of(reason), reason)
+    refused = refusal(situation)
+    if refused is not None:
+        yield from refusal_findings(situation, refused)
         return
     intent = decide(situation)
     yield _exposure(situation, intent)
@@ -39,13 +39,6 @@ def running_findings(situation: Situation) -> Iterator[Finding]:
     yield from _canary(situation, intent)
     yield from _image(situation, intent)
     yield _template(situation, intent)
-
-
-def _rule_of(reason: str) -> int:
-    """Which rule a refusal comes from: its sentences begin with the field, or name the foreign object."""
-    if reason.startswith("endpoint_name:"):
-        return 9
-    return 14 if reason.startswith(("namespace:", "ingress_path:")) else 12
 
 
 def _exposure(situation: Situation, intent: Intent) -> Finding:

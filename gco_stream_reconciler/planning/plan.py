@@ -1,18 +1,31 @@
 """The one entry: what to do now for an endpoint."""
 
 from dataclasses import replace
+from enum import Enum, auto
 
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
 from gco_stream_reconciler.planning import report
 from gco_stream_reconciler.planning.actions import Plan, TableWrite
 from gco_stream_reconciler.planning.deletion import plan_deletion
 from gco_stream_reconciler.planning.observed import Observed
-from gco_stream_reconciler.planning.refusing import plan_refusal
+from gco_stream_reconciler.planning.refusing import malformed, plan_refusal
 from gco_stream_reconciler.planning.regions import awaited, due_table_write
 from gco_stream_reconciler.planning.rivals import NO_RIVALS, Rivals
 from gco_stream_reconciler.planning.running import plan_running
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 from gco_stream_reconciler.planning.stopping import plan_stop
+
+
+class Branch(Enum):
+    """What a plan is about, decided before anything else."""
+
+    REFUSED = auto()
+    """The item is malformed (rule 14). What else refuses an endpoint is asked once it is RUNNING."""
+    ELSEWHERE = auto()
+    """This Region is not a target (rule 6)."""
+    DELETED = auto()
+    STOPPED = auto()
+    RUNNING = auto()
 
 
 def plan(
@@ -40,21 +53,38 @@ def plan_held_up(
     return Plan(reads=unsure) if unsure else plan_refusal(situation, reason)
 
 
-def _dispatch(situation: Situation) -> Plan:
-    endpoint, region = situation.endpoint, situation.settings.region
+def branch_of(situation: Situation) -> Branch:
+    """What the plan of this situation is about.
+
+    A malformed item that is to end does end, where its target Regions can be read or objects stand here: whoever deletes
+    a broken endpoint means it.
+    """
+    endpoint = situation.endpoint
     targets = endpoint.target_regions
     ends_here = endpoint.desired_state in (DesiredState.DELETED, DesiredState.STOPPED)
     if targets is None and not (ends_here and situation.owned):
-        return _refuse(situation)
-    if targets is not None and region not in targets:
-        return _plan_elsewhere(situation)
+        return Branch.REFUSED
+    if targets is not None and situation.settings.region not in targets:
+        return Branch.ELSEWHERE
     if endpoint.desired_state is DesiredState.DELETED:
-        return plan_deletion(situation, reason="desired_state is deleted")
+        return Branch.DELETED
     if endpoint.desired_state is DesiredState.STOPPED:
-        return plan_stop(situation)
-    if endpoint.problems:
-        return _refuse(situation)
-    return plan_running(situation)
+        return Branch.STOPPED
+    return Branch.REFUSED if endpoint.problems else Branch.RUNNING
+
+
+def _dispatch(situation: Situation) -> Plan:
+    match branch_of(situation):
+        case Branch.REFUSED:
+            return plan_refusal(situation, malformed(situation.endpoint).text)
+        case Branch.ELSEWHERE:
+            return _plan_elsewhere(situation)
+        case Branch.DELETED:
+            return plan_deletion(situation, reason="desired_state is deleted")
+        case Branch.STOPPED:
+            return plan_stop(situation)
+        case Branch.RUNNING:
+            return plan_running(situation)
 
 
 def _plan_elsewhere(situation: Situation) -> Plan:
@@ -65,11 +95,6 @@ def _plan_elsewhere(situation: Situation) -> Plan:
     decided = plan_deletion(situation, reason="this Region is no longer a target")
     unasked = situation.endpoint.desired_state is not DesiredState.DELETED
     return replace(decided, cleans_up=unasked and bool(decided.stages))
-
-
-def _refuse(situation: Situation) -> Plan:
-    """Rule 14: say what is wrong with the item."""
-    return plan_refusal(situation, "; ".join(str(problem) for problem in situation.endpoint.problems))
 
 
 def _with_regions(situation: Situation, decided: Plan) -> Plan:

@@ -4,9 +4,9 @@ The watchdog goes on, and so does the care for the canary's share: a broken item
 dead canary on the load balancer. And where a rollout goes on, what leads to its Pods follows them.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from gco_stream_reconciler.endpoints.model import Exposure
+from gco_stream_reconciler.endpoints.model import Endpoint, Exposure
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import notices, report, watching
 from gco_stream_reconciler.planning.actions import Action, Plan
@@ -22,48 +22,67 @@ REFUSED_REPLICAS = 1
 _KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler")
 
 
-def refusal(situation: Situation) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """rule: its number in docs/lifecycle.md. text: what is wrong and what to do about it."""
+
+    rule: int
+    text: str
+
+
+def malformed(endpoint: Endpoint) -> Refusal:
+    """What is wrong with the item itself (rule 14). It has problems."""
+    return Refusal(14, "; ".join(str(problem) for problem in endpoint.problems))
+
+
+def refusal(situation: Situation) -> Refusal | None:
     """Why nothing of this endpoint may be made, or None. The endpoint has a namespace."""
     namespace = situation.endpoint.namespace
     if not situation.namespace_is_allowed:
         allowed = ", ".join(situation.settings.namespaces)
-        return f"namespace: {namespace}: must be one of {allowed} (NAMESPACES of the controller)"
+        return Refusal(14, f"namespace: {namespace}: must be one of {allowed} (NAMESPACES of the controller)")
     elsewhere = sorted({ref.namespace for ref in situation.owned} - {namespace})
     if elsewhere:
-        return (
+        return Refusal(
+            14,
             f"namespace: {namespace}: objects stand in {', '.join(elsewhere)}; "
-            "a namespace cannot change, delete the endpoint and deploy it again"
+            "a namespace cannot change, delete the endpoint and deploy it again",
         )
     return _foreign(situation) or _taken_name(situation) or _taken_path(situation)
 
 
-def _foreign(situation: Situation) -> str | None:
+def _foreign(situation: Situation) -> Refusal | None:
+    """Rule 12: an object of a wanted name that belongs to somebody else stays theirs."""
     for kind in _KINDS:
         if situation.is_taken(kind):
-            return (
+            return Refusal(
+                12,
                 f"{situation.ref(kind)}: exists and was not made for this endpoint; "
-                "rename the endpoint or remove the object"
+                "rename the endpoint or remove the object",
             )
     return None
 
 
-def _taken_name(situation: Situation) -> str | None:
+def _taken_name(situation: Situation) -> Refusal | None:
     """Rule 9: the canary of `x` and the endpoint `x-canary` want the same names. Who has them keeps them."""
     host, claim = situation.rivals.canary_host, situation.claim
     stands = any(situation.role(ref) is Role.PRIMARY for ref in situation.owned)
     if host is None or claim is None or stands or not host.came_before(claim):
         return None
-    return f"endpoint_name: is the name of the canary of endpoint {host.name}, which is older; choose another"
+    return Refusal(
+        9, f"endpoint_name: is the name of the canary of endpoint {host.name}, which is older; choose another"
+    )
 
 
-def _taken_path(situation: Situation) -> str | None:
+def _taken_path(situation: Situation) -> Refusal | None:
     """Rule 14: of two endpoints on one path, or one within the other's, the older keeps it."""
     claim = situation.claim
     for rival in situation.rivals.by_path:
         if claim is not None and rival.came_before(claim):
-            return (
+            return Refusal(
+                14,
                 f"ingress_path: {claim.path}: meets {rival.path} of endpoint {rival.name}, which is older; "
-                "choose a path that is neither within the other nor around it"
+                "choose a path that is neither within the other nor around it",
             )
     return None
 

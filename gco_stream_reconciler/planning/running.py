@@ -51,9 +51,9 @@ class Intent:
 
 def plan_running(situation: Situation) -> Plan:
     """Plan for desired_state `deploying` or `running`. The endpoint has no problems."""
-    reason = refusal(situation)
-    if reason is not None:
-        return plan_refusal(situation, reason)
+    refused = refusal(situation)
+    if refused is not None:
+        return plan_refusal(situation, refused.text)
     intent = decide(situation)
     unseen = situation.unseen(_wanted_refs(situation, intent))
     unconfirmed = (

@@ -3,18 +3,21 @@ from dataclasses import replace
 from gco_stream_reconciler.cli.explaining import Explanation, explained
 from gco_stream_reconciler.endpoints.model import Canary, DesiredState, Endpoint, Problem, RegionStatus
 from gco_stream_reconciler.planning.plan import plan
+from gco_stream_reconciler.planning.rivals import NO_RIVALS, Claim, Rivals
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 from tests.doubles.planned_cluster import PlannedCluster
-from tests.doubles.planning_story import SETTINGS, endpoint, running, settle
+from tests.doubles.planning_story import DEPLOYMENT, SETTINGS, endpoint, running, settle
 
 
-def explain(item: Endpoint, cluster: PlannedCluster, settings: PlanSettings = SETTINGS) -> Explanation:
+def explain(
+    item: Endpoint, cluster: PlannedCluster, settings: PlanSettings = SETTINGS, rivals: Rivals = NO_RIVALS
+) -> Explanation:
     """With every possible object looked at by name, as the command does."""
     observed = cluster.observed()
-    situation = Situation(item, observed, cluster.now, settings)
+    situation = Situation(item, observed, cluster.now, settings, rivals)
     observed = replace(observed, fetched=frozenset((*situation.possible_refs(), *observed.objects)))
     situation = replace(situation, observed=observed)
-    return explained(situation, plan(item, observed, cluster.now, settings))
+    return explained(situation, plan(item, observed, cluster.now, settings, rivals))
 
 
 def says(found: Explanation, about: str) -> list[tuple[int | None, str]]:
@@ -81,6 +84,20 @@ def test_a_malformed_item_is_refused_by_rule_14() -> None:
     item = replace(endpoint(), spec=None, problems=(Problem("spec.image", "", "is required"),))
     ((rule, text),) = says(explain(item, PlannedCluster()), "refused")
     assert (rule, text.split(";")[0]) == (14, "spec.image: is required")
+
+
+def test_an_object_of_somebody_elses_is_refused_by_rule_12() -> None:
+    foreign = {"kind": "Deployment", "metadata": {"name": "llama", "namespace": "gco-inference", "uid": "1"}}
+    cluster = PlannedCluster(objects={DEPLOYMENT: foreign})
+    ((rule, text),) = says(explain(endpoint(), cluster), "refused")
+    assert rule == 12
+    assert text.startswith("Deployment gco-inference/llama: exists and was not made for this endpoint")
+
+
+def test_the_name_of_an_older_endpoints_canary_is_refused_by_rule_9() -> None:
+    host = Claim("llama", "gco-inference", "2025-01-01T00:00:00Z", "/inference/llama", has_canary=True)
+    found = explain(endpoint(name="llama-canary"), PlannedCluster(), rivals=Rivals(canary_host=host))
+    assert says(found, "refused")[0][0] == 9
 
 
 def test_a_refused_endpoint_without_objects_has_nothing_on_the_load_balancer_to_tell_of() -> None:
