@@ -9,6 +9,7 @@ from typing import Any
 from gco_stream_reconciler.cli.output import yaml_of
 from gco_stream_reconciler.cli.projecting import projected
 from gco_stream_reconciler.console.redaction import REDACTED, redacted
+from gco_stream_reconciler.controller.describing import reasons_of, verb_of
 from gco_stream_reconciler.planning.actions import (
     AbsorbManagers,
     Action,
@@ -41,22 +42,25 @@ def differences_of(decided: Plan, observed: Observed) -> Iterator[Difference]:
 
 
 def _difference(action: Action, live: KubeObject | None) -> Difference:
+    verb = verb_of(action)
+    if isinstance(action, Apply):
+        verb = "change" if live else "create"
+    return Difference(action.ref, verb, reasons_of(action), _diff(action, live))
+
+
+def _diff(action: Action, live: KubeObject | None) -> str:
     match action:
         case Apply():
-            verb = "change" if live else "create"
-            return Difference(action.ref, verb, action.reasons, _apply_diff(action, live))
+            return _apply_diff(action, live)
         case Delete():
-            diff = _unified(action.ref, _identity(action.ref), None)
-            return Difference(action.ref, "delete", (action.reason,), diff)
+            return _unified(action.ref, _identity(action.ref), None)
         case SetReplicas():
             before, after = {"replicas": live_replicas(live)}, {"replicas": action.replicas}
-            diff = _unified(action.ref, {"spec": before}, {"spec": after})
-            return Difference(action.ref, "scale", (action.reason,), diff)
+            return _unified(action.ref, {"spec": before}, {"spec": after})
         case Annotate():
-            return Difference(action.ref, "annotate", (action.reason,), _annotate_diff(action, live))
+            return _annotate_diff(action, live)
         case AbsorbManagers():
-            reason = "fields of inference_monitor become ours, with the values they have"
-            return Difference(action.ref, "take over", (reason,), "")
+            return ""
 
 
 def _apply_diff(action: Apply, live: KubeObject | None) -> str:

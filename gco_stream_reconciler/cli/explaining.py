@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from gco_stream_reconciler.cli.explaining_exposure import Finding
 from gco_stream_reconciler.cli.explaining_refusal import refusal_findings
 from gco_stream_reconciler.cli.explaining_running import running_findings
+from gco_stream_reconciler.controller.describing import reasons_of, verb_of
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus
-from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Plan
+from gco_stream_reconciler.planning.actions import Plan
 from gco_stream_reconciler.planning.ingress_wait import ingress_wait
 from gco_stream_reconciler.planning.observed import deleting_since, live_replicas, ready_replicas
 from gco_stream_reconciler.planning.plan import Branch, branch_of
@@ -169,23 +170,4 @@ def _regions(situation: Situation) -> Iterator[Finding]:
 def _steps(decided: Plan) -> Iterator[Step]:
     for stage, actions in enumerate(decided.stages, start=1):
         for action in actions:
-            yield Step(stage, _verb(action), str(action.ref), _reasons(action))
-
-
-def _verb(action: Action) -> str:
-    return {
-        "Apply": "apply",
-        "SetReplicas": "scale",
-        "Delete": "delete",
-        "Annotate": "annotate",
-        "AbsorbManagers": "take over",
-    }[type(action).__name__]
-
-
-def _reasons(action: Action) -> tuple[str, ...]:
-    match action:
-        case Apply():
-            return action.reasons
-        case AbsorbManagers():
-            return ("fields of inference_monitor become ours",)
-    return (action.reason,)
+            yield Step(stage, verb_of(action), str(action.ref), reasons_of(action))

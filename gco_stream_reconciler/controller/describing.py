@@ -1,4 +1,4 @@
-"""Plans and their actions in words: for log lines, metrics and the operator's page. Pure."""
+"""Plans and their actions in words: for log lines, metrics, the operator's page and commands. Pure."""
 
 from collections.abc import Iterable
 
@@ -28,24 +28,29 @@ def verb_of(action: Action) -> str:
         case Apply():
             return "apply"
         case SetReplicas():
-            return f"set replicas to {action.replicas}"
+            return f"scale to {action.replicas}"
         case Delete():
             return "delete"
         case Annotate():
             return "annotate"
         case AbsorbManagers():
-            return "take fields over"
+            return "take over"
 
 
-def reason_of(action: Action) -> str:
+def reasons_of(action: Action) -> tuple[str, ...]:
     """Why it is done; names of fields, never values."""
     match action:
         case Apply():
-            return ", ".join(action.reasons[:_MOST_REASONS])
+            return action.reasons
         case AbsorbManagers():
-            return "inference_monitor owned them"
+            return ("fields of inference_monitor become ours, with the values they have",)
         case _:
-            return action.reason
+            return (action.reason,)
+
+
+def reason_of(action: Action) -> str:
+    """Its first reasons, as one text."""
+    return ", ".join(reasons_of(action)[:_MOST_REASONS])
 
 
 def reason_of_plan(decided: Plan) -> str:

@@ -122,7 +122,7 @@ def test_an_autoscaler_that_was_never_made_and_replicas_that_were_never_set_are_
 ):
     scaled = {**SPEC, "autoscaling": {"enabled": True, "min_replicas": 2, "max_replicas": 4}}
     lines = [text(each).splitlines()[0] for each in diff(scaled)]
-    assert "scale Deployment gco-inference/llama: the autoscaler takes over" in lines
+    assert "scale to 2 Deployment gco-inference/llama: the autoscaler takes over" in lines
     assert "create HorizontalPodAutoscaler gco-inference/llama: absent" in lines
     more = next(each for each in diff({**SPEC, "replicas": 3}) if each.diff and each.ref.kind == "Deployment")
     assert "-  replicas: 2" in more.diff

@@ -228,6 +228,6 @@ async def test_a_state_that_stays_is_silent() -> None:
 def test_the_reason_is_the_plans_first_actions_and_the_cluster_where_there_is_none() -> None:
     assert reason_of_plan(Plan()) == "the cluster has changed"
     scale = SetReplicas(REF, "u", 0, force=True, reason="stopped")
-    assert reason_of_plan(Plan(stages=((scale,),))) == "set replicas to 0 Deployment one/llama: stopped"
+    assert reason_of_plan(Plan(stages=((scale,),))) == "scale to 0 Deployment one/llama: stopped"
     many = Plan(stages=((scale,) * 5,))
     assert reason_of_plan(many).endswith("; 2 more")
