@@ -3,24 +3,24 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
 from gco_stream_reconciler.aws.item_reads import Item
 from gco_stream_reconciler.cli.connection import ClusterSide
-from gco_stream_reconciler.cli.ending import CommandError
+from gco_stream_reconciler.controller.deciding import decide, look_by_name
+from gco_stream_reconciler.controller.ports import ClusterReads
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests import names
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
-from gco_stream_reconciler.planning.observed import KubeObject, Observed
+from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.plan import plan
 from gco_stream_reconciler.planning.rivals import Neighbourhood, Rivals, claim_of
 from gco_stream_reconciler.planning.situation import PlanSettings, Situation
 from gco_stream_reconciler.settings import Settings
 
-_ROUNDS = 6
-_POD_LIMIT = 50
 _AT_A_TIME = 8
 
 
@@ -63,40 +63,17 @@ class Looker:
     """Looks at endpoints of one Region as its controller does, but reads every object by name and writes nothing."""
 
     def __init__(self, cluster: ClusterSide, settings: PlanSettings) -> None:
-        self._cluster = cluster
+        self._reads = _Paced(cluster.objects)
         self._settings = settings
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
 
     async def look(self, endpoint: Endpoint, rivals: Rivals) -> Look:
-        """Read, plan, read what the plan asks for, plan again."""
-        observed = await self._read(Observed(), self._possible(endpoint))
-        for _ in range(_ROUNDS):
-            now = time.time()
-            decided = plan(endpoint, observed, now, self._settings, rivals)
-            if decided.reads:
-                observed = await self._read(observed, decided.reads)
-            elif decided.needs_pods is not None:
-                pods = await self._cluster.objects.list_pods(
-                    decided.needs_pods.namespace, f"app={decided.needs_pods.name}", _POD_LIMIT
-                )
-                observed = replace(observed, pods=tuple(pods))
-            else:
-                return Look(Situation(endpoint, observed, now, self._settings, rivals), decided)
-        raise CommandError(f"endpoint {endpoint.name}: the plan keeps asking for reads; please report this")
-
-    async def _read(self, observed: Observed, refs: Iterable[ObjectRef]) -> Observed:
-        asked = tuple(refs)
-        found = await asyncio.gather(*(self._get(ref) for ref in asked))
-        objects = dict(observed.objects)
-        for ref, obj in zip(asked, found, strict=True):
-            objects.pop(ref, None)
-            if obj is not None:
-                objects[ref] = obj
-        return replace(observed, objects=objects, fetched=observed.fetched | set(asked))
-
-    async def _get(self, ref: ObjectRef) -> KubeObject | None:
-        async with self._slots:
-            return await self._cluster.objects.get(ref.kind, ref.namespace, ref.name)
+        """Read whatever may be the endpoint's, then decide."""
+        read = await look_by_name(Observed(), self._possible(endpoint), self._reads)
+        now = time.time()
+        decided, observed = await decide(
+            endpoint.name, lambda seen: plan(endpoint, seen, now, self._settings, rivals), read, self._reads
+        )
+        return Look(Situation(endpoint, observed, now, self._settings, rivals), decided)
 
     def _possible(self, endpoint: Endpoint) -> list[ObjectRef]:
         if any(problem.field == "endpoint_name" for problem in endpoint.problems):
@@ -121,3 +98,19 @@ def decoded(items: Iterable[Item]) -> list[Endpoint]:
 
 def _object_name(name: str, kind: str, role: names.Role) -> str:
     return names.ingress_name(name) if kind == "Ingress" else names.object_name(name, role)
+
+
+class _Paced:
+    """Reads of the cluster, a few at a time however many endpoints are looked at."""
+
+    def __init__(self, cluster: ClusterReads) -> None:
+        self._cluster = cluster
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
+
+    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        async with self._slots:
+            return await self._cluster.get(kind, namespace, name)
+
+    async def list_pods(self, namespace: str, label_selector: str, *, limit: int) -> list[dict[str, Any]]:
+        async with self._slots:
+            return await self._cluster.list_pods(namespace, label_selector, limit=limit)

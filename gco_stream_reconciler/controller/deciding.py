@@ -1,10 +1,10 @@
 """Plans that ask for reads, with those reads made."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from gco_stream_reconciler.controller.ports import Cluster
+from gco_stream_reconciler.controller.ports import ClusterReads
 from gco_stream_reconciler.errors import RetryableError
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
 from gco_stream_reconciler.planning.observed import KubeObject, Observed
@@ -14,7 +14,7 @@ _POD_LIMIT = 50
 
 
 async def decide(
-    key: str, make_plan: Callable[[Observed], Plan], observed: Observed, cluster: Cluster
+    key: str, make_plan: Callable[[Observed], Plan], observed: Observed, cluster: ClusterReads
 ) -> tuple[Plan, Observed]:
     """Plan; read what the plan asks for; plan again. Returns the plan and what it was made from.
 
@@ -23,7 +23,7 @@ async def decide(
     for _ in range(_ROUNDS):
         decided = make_plan(observed)
         if decided.reads:
-            observed = await _look_by_name(observed, decided.reads, cluster)
+            observed = await look_by_name(observed, decided.reads, cluster)
         elif decided.needs_pods is not None:
             observed = await _look_at_pods(observed, decided.needs_pods, cluster)
         else:
@@ -31,13 +31,16 @@ async def decide(
     raise RetryableError(f"endpoint {key}: the plan keeps asking for reads ({decided.reads}); this is a bug")
 
 
-async def _look_by_name(observed: Observed, refs: tuple[ObjectRef, ...], cluster: Cluster) -> Observed:
+async def look_by_name(observed: Observed, refs: Iterable[ObjectRef], cluster: ClusterReads) -> Observed:
+    """With these objects as they are now, present or absent. Raises whatever the cluster raises."""
+    asked = tuple(refs)
+
     async def read(ref: ObjectRef) -> KubeObject | None:
         return await cluster.get(ref.kind, ref.namespace, ref.name)
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in refs}
+            tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in asked}
     except ExceptionGroup as errors:
         # All reads are needed, so the first error decides; the others were cancelled.
         raise errors.exceptions[0] from errors
@@ -48,9 +51,9 @@ async def _look_by_name(observed: Observed, refs: tuple[ObjectRef, ...], cluster
             objects.pop(ref, None)
         else:
             objects[ref] = found
-    return replace(observed, objects=objects, fetched=observed.fetched | set(refs))
+    return replace(observed, objects=objects, fetched=observed.fetched | set(asked))
 
 
-async def _look_at_pods(observed: Observed, deployment: ObjectRef, cluster: Cluster) -> Observed:
+async def _look_at_pods(observed: Observed, deployment: ObjectRef, cluster: ClusterReads) -> Observed:
     pods = await cluster.list_pods(deployment.namespace, f"app={deployment.name}", limit=_POD_LIMIT)
     return replace(observed, pods=tuple(pods))

@@ -56,11 +56,18 @@ class Table(Protocol):
         """Every endpoint of the home table, read consistently; an incomplete scan raises."""
 
 
-class Cluster(Protocol):
-    """Calls to the API server about single objects."""
+class ClusterReads(Protocol):
+    """What a plan may ask the API server for."""
 
     async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         """The object with its managedFields, or None."""
+
+    async def list_pods(self, namespace: str, label_selector: str, *, limit: int) -> list[dict[str, Any]]:
+        """The Pods that match."""
+
+
+class Cluster(ClusterReads, Protocol):
+    """Calls to the API server about single objects."""
 
     async def apply(self, manifest: Mapping[str, Any], *, field_manager: str, force: bool) -> dict[str, Any]:
         """Server-side apply; returns the object as the API server now has it."""
@@ -80,9 +87,6 @@ class Cluster(Protocol):
         self, obj: KubeObject, managed_fields: Sequence[Mapping[str, Any]]
     ) -> dict[str, Any]:
         """Put other managedFields on the object as it was read; raises ConflictError when it has changed since."""
-
-    async def list_pods(self, namespace: str, label_selector: str, *, limit: int) -> list[dict[str, Any]]:
-        """The Pods that match."""
 
 
 class ClusterCache(Protocol):
