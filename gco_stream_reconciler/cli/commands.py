@@ -20,19 +20,33 @@ from gco_stream_reconciler.cli.render import render
 from gco_stream_reconciler.cli.status import status
 
 _PROGRAM = "gco-stream-reconciler"
-_CODES = "Exit codes: see docs/cli.md."
+_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 usage or settings, 3 no such endpoint, 4 unreachable, 5 changed meanwhile, "
+    "6 timed out."
+)
+_CODES_OF_DEPLOY = "Exit codes: 0 done, 1 failed, 2 usage or settings, 3 exists already, 4 unreachable."
+_CODES_OF_DIFF = "Exit codes: 0 no difference, 1 a difference, above that an error."
 
 
 def register(app: typer.Typer) -> None:
     """Add the operators' commands."""
     _add(app, status, "status", "status vllm-llama3 -o json", "status --watch")
     _add(app, explain, "explain vllm-llama3 --region us-east-1")
-    _add(app, diff, "diff", "diff --region us-east-1", "diff vllm-llama3 --region us-east-1 -o json")
+    _add(
+        app,
+        diff,
+        "diff",
+        "diff --region us-east-1",
+        "diff vllm-llama3 --region us-east-1 -o json",
+        codes=_CODES_OF_DIFF,
+    )
     _add(app, render, "render --file item.json --region us-east-1", "render vllm-llama3 --region us-east-1")
     _add(app, endpoint_states.reconcile, "reconcile vllm-llama3")
     _add(app, doctor, "doctor --region us-east-1", "doctor --region us-east-1 -o json")
     app.add_typer(
-        _endpoint(), name="endpoint", help="Write endpoints as GCO's command line does, with conditions."
+        _endpoint(),
+        name="endpoint",
+        help="Change endpoints as GCO's command line does, but never over somebody else's change.",
     )
     app.add_typer(_table(), name="table", help="Make or check the endpoint table.")
 
@@ -44,6 +58,7 @@ def _endpoint() -> typer.Typer:
         endpoint_deploy.deploy,
         "endpoint deploy vllm-llama3 --image vllm/vllm-openai:v0.20.1 -r us-east-1 --replicas 2",
         "endpoint deploy vllm-llama3 -r us-east-1 --spec-file spec.json",
+        codes=_CODES_OF_DEPLOY,
     )
     _add(app, endpoint_specs.scale, "endpoint scale vllm-llama3 --replicas 4")
     _add(app, endpoint_states.stop, "endpoint stop vllm-llama3")
@@ -79,8 +94,8 @@ def _group() -> typer.Typer:
     )
 
 
-def _add(app: typer.Typer, command: Callable[..., Any], *examples: str) -> None:
+def _add(app: typer.Typer, command: Callable[..., Any], *examples: str, codes: str = _CODES) -> None:
     shown = "  \n".join(f"`{_PROGRAM} {example}`" for example in examples)
     word = "Example" if len(examples) == 1 else "Examples"
     name = command.__name__.replace("_", "-")
-    app.command(name, epilog=f"{word}: {shown}  \n{_CODES}")(command)
+    app.command(name, epilog=f"{word}: {shown}  \n{codes}")(command)

@@ -38,7 +38,7 @@ def diff(
 ) -> None:
     """Show what is wanted against what stands, for what the controller would change now. Writes nothing.
 
-    Values of environment variables are never shown. Exit code 0: no difference, 1: some, above: it could not be told.
+    Values of environment variables are never shown.
     """
 
     async def work() -> list[Look]:

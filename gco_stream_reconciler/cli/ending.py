@@ -32,6 +32,7 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     NOT_FOUND = 3
+    ALREADY_EXISTS = 3  # deploy's meaning of the same code
     UNREACHABLE = 4
     CHANGED = 5
     TIMED_OUT = 6

@@ -33,12 +33,17 @@ def deploy(
     model_path: Annotated[str | None, typer.Option(help="Path of the model on the shared volume.")] = None,
     model_source: Annotated[str | None, typer.Option(help="s3://bucket/key to copy the model from.")] = None,
     env: Annotated[
-        Texts, typer.Option("--env", "-e", help="NAME=VALUE for the container; repeat it.")
+        Texts, typer.Option("--env", "-e", help="NAME=VALUE for the container; repeatable.")
     ] = None,
-    arg: Annotated[Texts, typer.Option("--arg", help="Argument of the container; repeat it.")] = None,
-    min_replicas: Annotated[int | None, typer.Option(min=0, help="Autoscaling from.")] = None,
-    max_replicas: Annotated[int | None, typer.Option(min=1, help="Autoscaling up to.")] = None,
-    label: Annotated[Texts, typer.Option("--label", help="NAME=VALUE on the Deployment; repeat it.")] = None,
+    arg: Annotated[Texts, typer.Option("--arg", help="Argument of the container; repeatable.")] = None,
+    min_replicas: Annotated[
+        int | None,
+        typer.Option(min=0, help="Fewest replicas of the autoscaler (either bound switches it on)."),
+    ] = None,
+    max_replicas: Annotated[
+        int | None, typer.Option(min=1, help="Most replicas of the autoscaler (either bound switches it on).")
+    ] = None,
+    label: Annotated[Texts, typer.Option("--label", help="NAME=VALUE on the Deployment; repeatable.")] = None,
     spec_file: Annotated[
         Path | None, typer.Option("--spec-file", "-f", help="JSON of the spec, or of an item; flags win.")
     ] = None,

@@ -79,7 +79,7 @@ def reconcile(
     home_region: HomeRegion = None,
     output: Output = ScriptFormat.TEXT,
 ) -> None:
-    """Ask every Region to look at an endpoint again now, backoff or not."""
+    """Ask every Region to reconcile an endpoint now, without waiting for its backoff."""
     change(
         name,
         edits.request_reconcile,

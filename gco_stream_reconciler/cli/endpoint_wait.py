@@ -35,7 +35,7 @@ def wait(
     goal: Annotated[Goal, typer.Option("--for", help="What to wait for.")] = Goal.RUNNING,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most.")] = 600,
     region: Annotated[
-        list[str] | None, typer.Option("--in", help="Wait for these Regions alone; repeat it.")
+        list[str] | None, typer.Option("--in", help="Wait only for these Regions; repeatable.")
     ] = None,
     table_name: TableName = None,
     home_region: HomeRegion = None,
@@ -71,12 +71,12 @@ async def _ended(name: str, goal: Goal, seconds: float, work: Coroutine[Any, Any
         raise CommandError(f"{name}: {progress.failed}")
     if not progress.reached:
         left = ", ".join(
-            f"{each.region} is {each.state}" + (f" ({each.said})" if each.said else "")
+            f"{each.region}: {each.state}" + (f" ({each.said})" if each.said else "")
             for each in progress.regions
             if not each.reached
         )
         raise CommandError(
-            f"{name}: not {goal} within {seconds:g} s: {left or 'the item is still there'}; "
+            f"{name}: not {goal} within {seconds:g} s; {left or 'the item is still there'}; "
             f"`gco-stream-reconciler explain {name}` tells why",
             Exit.TIMED_OUT,
         )

@@ -79,7 +79,7 @@ def _print(found: Explanation) -> None:
         steps = [(str(step.stage), step.action, step.target, ", ".join(step.reasons)) for step in found.steps]
         print_grid(("STAGE", "ACTION", "OBJECT", "BECAUSE"), steps)
     else:
-        where.print("nothing is to be done now")
+        where.print("nothing to do now")
     if found.would_report is not None:
         where.print(Text(escaped(f"would report: {_report(found.would_report)}")))
     if found.table_write is not None:

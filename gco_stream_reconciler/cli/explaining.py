@@ -112,11 +112,11 @@ def _elsewhere(situation: Situation, decided: Plan) -> Iterator[Finding]:
     if decided.stages or decided.status is not None:
         left = _left(situation)
         yield Finding(
-            6, "removed", f"{region} is no target any more (targets: {targets}); to clean up: {left}"
+            6, "removed", f"{region} is no longer a target (targets: {targets}); to clean up: {left}"
         )
     else:
         yield Finding(
-            6, "elsewhere", f"{region} is no target (targets: {targets}): nothing is done or written"
+            6, "elsewhere", f"{region} is not a target (targets: {targets}): nothing is done or written"
         )
 
 

@@ -17,7 +17,8 @@ def refusal_findings(situation: Situation, refused: Refusal) -> Iterator[Finding
     if standing is None or not standing.owned:
         return
     yield _exposure(standing)
-    yield watchdog_finding(standing, watching.look(standing, wanted_replicas=REFUSED_REPLICAS))
+    watch = watching.look(standing, wanted_replicas=REFUSED_REPLICAS)
+    yield watchdog_finding(standing, watch, wanted_replicas=REFUSED_REPLICAS)
 
 
 def _exposure(situation: Situation) -> Finding:

@@ -33,7 +33,7 @@ def running_findings(situation: Situation) -> Iterator[Finding]:
         return
     intent = decide(situation)
     yield _exposure(situation, intent)
-    yield watchdog_finding(situation, intent.watch)
+    yield watchdog_finding(situation, intent.watch, wanted_replicas=intent.replicas)
     yield _replicas(situation, intent)
     yield _rollout(situation, intent)
     yield from _canary(situation, intent)
@@ -48,7 +48,11 @@ def _exposure(situation: Situation, intent: Intent) -> Finding:
     if intent.route.exposed:
         weight = intent.route.canary_weight
         split = "all requests go to the primary" if weight is None else f"the canary takes {weight} %"
-        why = "named already" if standing is not None else f"{ready} Pods are ready"
+        why = (
+            "exposed before, and the watchdog does not object"
+            if standing is not None
+            else f"{ready} Pods are ready"
+        )
         return Finding(1, "exposure", f"exposed, {split}: {why}", since)
     if intent.replicas == 0:
         why = "it is to run 0 replicas"
@@ -118,7 +122,7 @@ def _canary(situation: Situation, intent: Intent) -> Iterator[Finding]:
         service = situation.live("Service", role=Role.CANARY)
         released = None if service is None else annotation(service, ANNOTATION_RELEASED)
         settle = situation.settings.lifecycle.canary_settle_seconds
-        says = f"goes: its traffic first, its Pods {settle:g} s after that"
+        says = f"being removed: its traffic first, its Pods {settle:g} s later"
         yield Finding(9, "canary", says, _iso_of(released))
 
 

@@ -49,7 +49,9 @@ def run(
     namespace: Annotated[
         str | None, typer.Option(help="Namespace of the endpoints (INFERENCE_NAMESPACE).")
     ] = None,
-    kubeconfig: Annotated[str | None, typer.Option(help="Used outside a cluster (KUBECONFIG).")] = None,
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Path of the kubeconfig, used outside a cluster (KUBECONFIG).")
+    ] = None,
     resync_seconds: Annotated[
         float | None,
         typer.Option(

@@ -22,7 +22,10 @@ HomeRegion = Annotated[
 Region = Annotated[
     str | None, typer.Option("--region", help="Region of the cluster (REGION); required, no default.")
 ]
-Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", help="Used outside a cluster (KUBECONFIG).")]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option("--kubeconfig", help="Path of the kubeconfig, used outside a cluster (KUBECONFIG)."),
+]
 Namespace = Annotated[
     str | None, typer.Option("--namespace", help="Namespace of the endpoints (INFERENCE_NAMESPACE).")
 ]

@@ -28,19 +28,17 @@ def render(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(
-            "--file", "-f", help="Items in DynamoDB JSON or plain JSON; nothing else is asked then."
-        ),
+        typer.Option("--file", "-f", help="Items in DynamoDB JSON or plain JSON; the table is not read."),
     ] = None,
     region: Region = None,
     show_environment: Annotated[
-        bool, typer.Option("--show-environment", help="With the values of environment variables: secrets.")
+        bool, typer.Option("--show-environment", help="Include values of environment variables (secrets).")
     ] = False,
     output: Annotated[str, typer.Option("--output", "-o", help="yaml or json.")] = "yaml",
     table_name: TableName = None,
     home_region: HomeRegion = None,
 ) -> None:
-    """Print the manifests that an endpoint comes to, in the newest template revision, once its Pods are ready.
+    """Print an endpoint's manifests as they stand once its Pods are ready, in the newest template revision.
 
     An item that cannot be rendered is named on standard error and ends the command with 1, after the others.
     """
@@ -94,7 +92,7 @@ def _why_not(endpoint: Endpoint, region: str) -> str | None:
         raise CommandError(f"{endpoint.name}: refused (rule 14): {listed}")
     if region not in (endpoint.target_regions or ()):
         targets = ", ".join(endpoint.target_regions or ()) or "none"
-        return f"Region {region} is no target (targets: {targets}), so nothing is made for it there"
+        return f"Region {region} is not a target (targets: {targets}), so nothing is made for it there"
     return None
 
 

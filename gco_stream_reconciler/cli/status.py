@@ -35,10 +35,10 @@ def status(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One endpoint; all without.", show_default=False)
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on and show what changes.")] = False,
-    interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks of --watch.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep watching and show changes.")] = False,
+    interval: Annotated[float, typer.Option(min=0.2, help="Seconds between reads with --watch.")] = 2.0,
     only: Annotated[
-        list[str] | None, typer.Option("--in", help="Show these Regions alone; repeat it.")
+        list[str] | None, typer.Option("--in", help="Show only these Regions; repeatable.")
     ] = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print.")] = Format.TABLE,
     table_name: TableName = None,

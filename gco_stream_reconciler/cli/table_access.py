@@ -56,7 +56,7 @@ class OperatorTable:
             raise CommandError(
                 f"endpoint {name} exists already in {self._where}: change it with `endpoint update-image` or "
                 "`endpoint scale`, or delete it first",
-                Exit.NOT_FOUND,
+                Exit.ALREADY_EXISTS,
             ) from error
 
     async def change(self, name: str, edit: Edit) -> Item:

@@ -71,7 +71,7 @@ def _regions(endpoint: Endpoint, goal: Goal, only: Collection[str]) -> list[str]
 def _region(endpoint: Endpoint, goal: Goal, region: str) -> RegionProgress:
     status = endpoint.region_status.get(region)
     if status is None:
-        return RegionProgress(region, "not heard of yet", 0, 0, reached=False)
+        return RegionProgress(region, "no report yet", 0, 0, reached=False)
     current = goal is not Goal.RUNNING or is_about_current_spec(status, endpoint)
     return RegionProgress(
         region=region,

@@ -236,7 +236,7 @@ class TestWait:
         report(writer, llama, REGION, "running")
         ended = await command("endpoint", "wait", llama, "--timeout", "0")
         assert ended.code == 6
-        assert "eu-west-1 is not heard of yet" in ended.err
+        assert "eu-west-1: no report yet" in ended.err
         assert "explain llama" in ended.err
 
     async def test_an_error_ends_it_with_the_reason(

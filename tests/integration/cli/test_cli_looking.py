@@ -67,7 +67,7 @@ async def test_an_endpoint_from_its_deployment_to_its_end(
             assert shown["regions"][REGION]["current_spec"] is True
             explained = await command("explain", "llama")
             assert "exposed, all requests go to the primary" in explained.out
-            assert "nothing is to be done now" in explained.out
+            assert "nothing to do now" in explained.out
             assert (await command("diff")).code == 0
             assert (await command("endpoint", "delete", "llama", "--yes")).code == 0
             gone = await command("endpoint", "wait", "llama", "--for", "deleted", "--timeout", "30")

@@ -55,7 +55,7 @@ async def test_render_says_why_nothing_is_made_here(tmp_path: Path) -> None:
     file = file_of(tmp_path, sample_item("vllm-llama3"))
     ended = await NOTHING("render", "--file", file, "--region", "ap-south-1")
     assert (ended.code, ended.out) == (0, "")
-    assert "ap-south-1 is no target" in ended.sentence
+    assert "ap-south-1 is not a target" in ended.sentence
 
 
 @pytest.mark.parametrize("arguments", [["render", "--file", "/nowhere"], ["render", "-o", "xml"]])

@@ -26,8 +26,10 @@ def says(found: Explanation, about: str) -> list[tuple[int | None, str]]:
 
 def test_a_running_endpoint_is_explained_rule_by_rule() -> None:
     found = explain(*running())
-    assert says(found, "exposure") == [(1, "exposed, all requests go to the primary: named already")]
-    assert says(found, "watchdog") == [(2, "no clock runs")]
+    assert says(found, "exposure") == [
+        (1, "exposed, all requests go to the primary: exposed before, and the watchdog does not object")
+    ]
+    assert says(found, "watchdog") == [(2, "not counting: a Pod is ready")]
     assert says(found, "replicas") == [(3, "2 by spec.replicas; 2 in the cluster")]
     assert says(found, "template") == [(15, "revision 1, the newest")]
     assert says(found, "rollout")[0][1].startswith("complete:")
@@ -57,6 +59,16 @@ def test_the_watchdogs_clock_is_told() -> None:
     ((rule, text),) = says(explain(item, cluster), "watchdog")
     assert rule == 2
     assert text.startswith("no Pod is ready; after 300 s the Ingress goes; time alone changes this in")
+
+
+def test_why_the_watchdog_does_not_count_is_told() -> None:
+    cluster = PlannedCluster()
+    waiting, _ = settle(endpoint(), cluster, ready=False)
+    assert says(explain(waiting, cluster), "watchdog") == [(2, "not counting: it is not exposed")]
+    item, cluster = running()
+    assert item.spec is not None
+    nothing = replace(item, spec=replace(item.spec, replicas=0), spec_hash="b" * 12)
+    assert says(explain(nothing, cluster), "watchdog") == [(2, "not counting: it is to run 0 replicas")]
 
 
 def test_the_canarys_readiness_and_traffic_are_told() -> None:
