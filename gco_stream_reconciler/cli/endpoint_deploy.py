@@ -1,6 +1,7 @@
 """`endpoint deploy`."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,46 +54,63 @@ def deploy(
     output: Output = ScriptFormat.TEXT,
 ) -> None:
     """Make a new endpoint. One of this name must not exist yet."""
-
-    async def work() -> dict[str, Any]:
-        settings = table_settings(table_name, home_region)
-        spec = merged_spec(
-            _spec_of_file(spec_file),
-            {
-                "image": image,
-                "replicas": replicas,
-                "port": port,
-                "gpu_count": gpu_count,
-                "gpu_type": gpu_type,
-                "accelerator": accelerator,
-                "capacity_type": capacity_type,
-                "health_check_path": health_check_path,
-                "model_path": model_path,
-                "model_source": model_source,
-                "env": pairs(env or (), "--env"),
-                "args": arg,
-                "autoscaling": _autoscaling(min_replicas, max_replicas),
-            },
-        )
-        item = new_item(
+    flags = {
+        "image": image,
+        "replicas": replicas,
+        "port": port,
+        "gpu_count": gpu_count,
+        "gpu_type": gpu_type,
+        "accelerator": accelerator,
+        "capacity_type": capacity_type,
+        "health_check_path": health_check_path,
+        "model_path": model_path,
+        "model_source": model_source,
+        "env": env,
+        "args": arg,
+        "autoscaling": _autoscaling(min_replicas, max_replicas),
+    }
+    item = finish(
+        _created(
             name,
-            spec,
-            regions=list(dict.fromkeys(target_region)),
-            namespace=namespace or settings.place.namespace,
-            labels=pairs(label or (), "--label"),
-            now=moment(),
+            flags,
+            spec_file=spec_file,
+            regions=target_region,
+            namespace=namespace,
+            labels=label,
+            table_name=table_name,
+            home_region=home_region,
         )
-        refuse_new_problems({}, item)
-        async with open_table(settings) as table:
-            await table.operator.create(item)
-        return item
-
-    item = finish(work())
-    tell(
-        item,
-        f"{name}: deploying in {', '.join(target_region)}; follow it with `endpoint wait {name}`",
-        output,
     )
+    said = f"{name}: deploying in {', '.join(target_region)}; follow it with `endpoint wait {name}`"
+    tell(item, said, output)
+
+
+async def _created(
+    name: str,
+    flags: Mapping[str, Any],
+    *,
+    spec_file: Path | None,
+    regions: Sequence[str],
+    namespace: str | None,
+    labels: Texts,
+    table_name: str | None,
+    home_region: str | None,
+) -> dict[str, Any]:
+    """The new item, which is in the table now. flags: fields of the spec, env as it was typed; None: not given."""
+    settings = table_settings(table_name, home_region)
+    given = {**flags, "env": pairs(flags["env"] or (), "--env")}
+    item = new_item(
+        name,
+        merged_spec(_spec_of_file(spec_file), given),
+        regions=list(dict.fromkeys(regions)),
+        namespace=namespace or settings.place.namespace,
+        labels=pairs(labels or (), "--label"),
+        now=moment(),
+    )
+    refuse_new_problems({}, item)
+    async with open_table(settings) as table:
+        await table.operator.create(item)
+    return item
 
 
 def _autoscaling(least: int | None, most: int | None) -> dict[str, Any] | None:
