@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
-from gco_stream_reconciler.endpoints.model import DesiredState
+from gco_stream_reconciler.endpoints.model import DesiredState, RegionStatus, State
+from gco_stream_reconciler.endpoints.status import encode_region_status
 
 Item = Mapping[str, Any]
 Paths = Mapping[tuple[str, ...], Any]
@@ -142,33 +143,23 @@ def forget_region(item: Item, region: str, by: str, now: str) -> Edit:
     It is no target any more either, or promotion would wait for it (rule 7). Should the Region come back, its controller
     cleans up there (rule 6).
     """
-    entries = item.get("region_status")
-    has_map = isinstance(entries, Mapping) and isinstance(entries.get("M"), Mapping)
-    statuses: Mapping[str, Any] = entries["M"] if isinstance(entries, Mapping) and has_map else {}
+    statuses = _reports(item)
     targets = [each.get("S") for each in (item.get("target_regions") or {}).get("L") or ()]
-    if region not in targets and region not in statuses:
-        known = ", ".join(sorted({*filter(None, targets), *statuses})) or "none"
+    regions = {*filter(None, targets), *(statuses or ())}
+    if region not in regions:
         raise RefusedEditError(
-            f"the endpoint has nothing to do with Region {region}: its Regions are {known}"
+            f"the endpoint has nothing to do with Region {region}: "
+            f"its Regions are {', '.join(sorted(regions)) or 'none'}"
         )
-    status = {
-        "M": {
-            "state": {"S": "deleted"},
-            "replicas_ready": {"N": "0"},
-            "replicas_desired": {"N": "0"},
-            "last_sync": {"S": now},
-            "message": {"S": f"forgotten by {by}: this Region did not report this itself"},
-        }
-    }
-    sets: dict[tuple[str, ...], Any] = {
-        **({("region_status", region): status} if has_map else {("region_status",): {"M": {region: status}}})
-    }
-    unchanged: dict[tuple[str, ...], Any] = {
-        ("region_status", region) if has_map else ("region_status",): statuses.get(region)
-        if has_map
-        else entries,
-        ("target_regions",): item.get("target_regions"),
-    }
+    message = f"forgotten by {by}: this Region did not report this itself"
+    status = encode_region_status(RegionStatus(State.DELETED, last_sync=now, message=message))
+    path: tuple[str, ...]
+    if statuses is None:
+        path, before, after = ("region_status",), item.get("region_status"), {"M": {region: status}}
+    else:
+        path, before, after = ("region_status", region), statuses.get(region), status
+    sets: dict[tuple[str, ...], Any] = {path: after}
+    unchanged = {path: before, **_read(item, ("target_regions",))}
     if region in targets and _state(item) != DesiredState.DELETED:
         sets["target_regions",] = {"L": [{"S": each} for each in targets if each != region]}
     return _edit(item, sets, now, unchanged=unchanged)
@@ -203,6 +194,13 @@ def _read(item: Item, path: tuple[str]) -> dict[tuple[str, ...], Any]:
 
 def _state(item: Item) -> str:
     return str((item.get("desired_state") or {}).get("S", ""))
+
+
+def _reports(item: Item) -> Mapping[str, Any] | None:
+    """Region → its entry; None where the item has no map of them, which must then be written whole."""
+    reports = item.get("region_status")
+    found = reports.get("M") if isinstance(reports, Mapping) else None
+    return found if isinstance(found, Mapping) else None
 
 
 def _spec(item: Item) -> Mapping[str, Any]:
