@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """warn: works, or could not be told."""
 
     OK = "ok"
@@ -18,28 +18,28 @@ class Check:
     """What was looked at, what was found, and what to do where it is not well."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckVerdict
     found: str
     remedy: str = ""
 
 
 def ok(name: str, found: str) -> Check:
     """All is well."""
-    return Check(name, Verdict.OK, found)
+    return Check(name, CheckVerdict.OK, found)
 
 
 def warn(name: str, found: str, remedy: str) -> Check:
     """It works, but not for ever, or it could not be told."""
-    return Check(name, Verdict.WARN, found, remedy)
+    return Check(name, CheckVerdict.WARN, found, remedy)
 
 
 def fail(name: str, found: str, remedy: str) -> Check:
     """The controller cannot do its work so."""
-    return Check(name, Verdict.FAIL, found, remedy)
+    return Check(name, CheckVerdict.FAIL, found, remedy)
 
 
-def worst(checks: Sequence[Check]) -> Verdict:
+def worst(checks: Sequence[Check]) -> CheckVerdict:
     """The worst verdict among them."""
-    order = (Verdict.FAIL, Verdict.WARN)
+    order = (CheckVerdict.FAIL, CheckVerdict.WARN)
     found = {check.verdict for check in checks}
-    return next((verdict for verdict in order if verdict in found), Verdict.OK)
+    return next((verdict for verdict in order if verdict in found), CheckVerdict.OK)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gco_stream_reconciler.cli.checks import Check, Verdict, fail, worst
+from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, worst
 from gco_stream_reconciler.cli.cluster_probes import cluster_checks
 from gco_stream_reconciler.cli.connection import TableSide, open_cluster, open_table
 from gco_stream_reconciler.cli.ending import Exit, code_of, finish
@@ -67,7 +67,7 @@ def show(checks: list[Check], output: Format) -> None:
         print_text(yaml_of(plainly(document)))
     else:
         _print(checks)
-    if verdict is Verdict.FAIL:
+    if verdict is CheckVerdict.FAIL:
         raise typer.Exit(int(Exit.FAILED))
 
 

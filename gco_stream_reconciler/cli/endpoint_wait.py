@@ -23,7 +23,7 @@ from gco_stream_reconciler.cli.output import (
     progress_console,
     styled,
 )
-from gco_stream_reconciler.cli.waiting import Goal, Progress, judge
+from gco_stream_reconciler.cli.waiting import Goal, WaitProgress, judge
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.errors import RetryableError
 
@@ -49,7 +49,7 @@ def wait(
     """
     only = tuple(region or ())
 
-    async def work() -> Progress:
+    async def work() -> WaitProgress:
         settings = table_settings(table_name, home_region)
         screen = _Screen(progress_console(), name)
         async with open_table(settings) as table:
@@ -65,7 +65,9 @@ def wait(
         console().print(f"{name}: {goal}", markup=False)
 
 
-async def _ended(name: str, goal: Goal, seconds: float, work: Coroutine[Any, Any, Progress]) -> Progress:
+async def _ended(
+    name: str, goal: Goal, seconds: float, work: Coroutine[Any, Any, WaitProgress]
+) -> WaitProgress:
     progress = await work
     if progress.failed is not None:
         raise CommandError(f"{name}: {progress.failed}")
@@ -85,7 +87,7 @@ async def _ended(name: str, goal: Goal, seconds: float, work: Coroutine[Any, Any
 
 async def _follow(
     table: EndpointTable, name: str, goal: Goal, only: tuple[str, ...], seconds: float, screen: "_Screen"
-) -> Progress:
+) -> WaitProgress:
     """Look once a second. A table that is out of reach for a while is waited for."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -121,7 +123,7 @@ class _Screen:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: WaitProgress) -> None:
         """What is known now."""
         if self._live is not None:
             self._live.update(self._picture(progress))
@@ -136,7 +138,7 @@ class _Screen:
         """The table did not answer."""
         self._console.print(styled(f"waiting on: {sentence}"))
 
-    def _picture(self, progress: Progress) -> Table:
+    def _picture(self, progress: WaitProgress) -> Table:
         rows = [
             (each.region, each.state, f"{each.ready}/{each.wanted}", each.said) for each in progress.regions
         ]

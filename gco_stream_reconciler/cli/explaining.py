@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gco_stream_reconciler.cli.explaining_exposure import Finding
 from gco_stream_reconciler.cli.explaining_refusal import refusal_findings
 from gco_stream_reconciler.cli.explaining_running import running_findings
+from gco_stream_reconciler.cli.findings import Finding
 from gco_stream_reconciler.controller.describing import reasons_of, verb_of
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus
 from gco_stream_reconciler.planning.actions import Plan

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gco_stream_reconciler.cli.explaining_exposure import Finding, watchdog_finding
+from gco_stream_reconciler.cli.findings import Finding, watchdog_finding
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import watching
 from gco_stream_reconciler.planning.observed import metadata, ready_replicas

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from gco_stream_reconciler.cli.explaining_exposure import Finding, iso, watchdog_finding
 from gco_stream_reconciler.cli.explaining_refusal import refusal_findings
+from gco_stream_reconciler.cli.findings import Finding, iso, watchdog_finding
 from gco_stream_reconciler.endpoints.images import resolve_image
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
 from gco_stream_reconciler.manifests.template_settings import TemplateSettings

@@ -29,7 +29,7 @@ class RegionProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WaitProgress:
     """failed: why it cannot be reached without somebody's doing; None while it can."""
 
     regions: tuple[RegionProgress, ...]
@@ -44,22 +44,22 @@ _ASKED_BY = {
 }
 
 
-def judge(endpoint: Endpoint | None, goal: Goal, only: Collection[str] = ()) -> Progress:
+def judge(endpoint: Endpoint | None, goal: Goal, only: Collection[str] = ()) -> WaitProgress:
     """How far an endpoint is. None: the item is gone. only: Regions to look at, all if empty."""
     if endpoint is None:
         gone = goal is Goal.DELETED
-        return Progress((), reached=gone, failed=None if gone else "the endpoint was deleted meanwhile")
+        return WaitProgress((), reached=gone, failed=None if gone else "the endpoint was deleted meanwhile")
     regions = tuple(_region(endpoint, goal, region) for region in _regions(endpoint, goal, only))
     unasked = _unasked(endpoint, goal)
     if unasked:
-        return Progress(regions, reached=False, failed=unasked)
+        return WaitProgress(regions, reached=False, failed=unasked)
     # With `only`, a Region's own report counts; without, a deletion is over when the item is gone.
     done = (
         bool(regions)
         and all(region.reached for region in regions)
         and (goal is not Goal.DELETED or bool(only))
     )
-    return Progress(regions, reached=done, failed=None if done else _broken(endpoint, regions))
+    return WaitProgress(regions, reached=done, failed=None if done else _broken(endpoint, regions))
 
 
 def _regions(endpoint: Endpoint, goal: Goal, only: Collection[str]) -> list[str]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gco_stream_reconciler.cli.checks import Check, Verdict, fail, ok, warn, worst
+from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, ok, warn, worst
 from gco_stream_reconciler.cli.cluster_judgements import judged_ingress_class, judged_platform_ingress
 from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
 
@@ -29,7 +29,7 @@ def test_a_table_as_gco_makes_it_with_a_stream_is_well() -> None:
 
 def test_a_table_without_a_stream_fails_with_the_command_that_enables_it() -> None:
     checks = {check.name: check for check in judged_table("endpoints", table(StreamSpecification=None))}
-    assert checks["stream"].verdict is Verdict.FAIL
+    assert checks["stream"].verdict is CheckVerdict.FAIL
     assert "update-table --table-name endpoints" in checks["stream"].remedy
     assert "NEW_AND_OLD_IMAGES" in checks["stream"].remedy
 
@@ -38,7 +38,7 @@ def test_a_stream_of_keys_only_works_and_is_warned_of() -> None:
     found = table(StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
     checks = {check.name: check for check in judged_table("endpoints", found)}
     assert (checks["stream"].verdict, "StreamEnabled=false" in checks["stream"].remedy) == (
-        Verdict.WARN,
+        CheckVerdict.WARN,
         True,
     )
 
@@ -98,15 +98,15 @@ def test_an_ingress_that_is_not_ours_keeps_the_load_balancer() -> None:
     ours = ingress("a", **{"app.kubernetes.io/managed-by": "gco-stream-reconciler"})
     predecessors = ingress("b", **{"gco.io/type": "inference"})
     other = ingress("c", of_class="nginx")
-    assert judged_platform_ingress("x", [ours, predecessors, other], "alb").verdict is Verdict.WARN
+    assert judged_platform_ingress("x", [ours, predecessors, other], "alb").verdict is CheckVerdict.WARN
     kept = judged_platform_ingress("x", [ours, ingress("platform")], "alb")
-    assert (kept.verdict, kept.found) == (Verdict.OK, "kept by gco/platform")
+    assert (kept.verdict, kept.found) == (CheckVerdict.OK, "kept by gco/platform")
 
 
 def test_the_worst_verdict_counts() -> None:
     checks: list[Check] = [ok("a", "")]
-    assert worst(checks) is Verdict.OK
+    assert worst(checks) is CheckVerdict.OK
     checks.append(warn("b", "", ""))
-    assert worst(checks) is Verdict.WARN
+    assert worst(checks) is CheckVerdict.WARN
     checks.append(fail("c", "", ""))
-    assert worst(checks) is Verdict.FAIL
+    assert worst(checks) is CheckVerdict.FAIL

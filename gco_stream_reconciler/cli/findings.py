@@ -1,4 +1,4 @@
-"""What is said of an endpoint's place on the load balancer, whatever else its item says. Pure."""
+"""What explain finds, and what it says of the watchdog whatever else the item says. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
