@@ -12,6 +12,7 @@ from gco_stream_reconciler.cli.ending import CommandError, Exit, finish, say
 from gco_stream_reconciler.cli.item_files import untagged
 from gco_stream_reconciler.cli.options import table_settings
 from gco_stream_reconciler.cli.output import ScriptFormat, console, print_json
+from gco_stream_reconciler.cli.table_access import change_item, item_of
 from gco_stream_reconciler.console.redaction import redacted
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.kube.answers import escaped
@@ -48,13 +49,13 @@ async def changed(
     """Read, check, write; returns the item before and after, and the edit's note."""
     settings = table_settings(table_name, home_region)
     async with open_table(settings) as table:
-        before = await table.operator.get(name)
+        before = await item_of(table, name)
         try:
             edit = make(before, moment())
         except RefusedEditError as error:
             raise CommandError(f"{name}: {error}") from error
         refuse_new_problems(before, edit.applied(before))
-        return before, await table.operator.change(name, edit), edit.note
+        return before, await change_item(table, name, edit), edit.note
 
 
 def refuse_new_problems(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
+from gco_stream_reconciler.aws.operator_table import OperatorTable
 from gco_stream_reconciler.aws.session import Clients, open_clients
-from gco_stream_reconciler.cli.table_access import OperatorTable
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.configuration import found_configuration
 from gco_stream_reconciler.kube.objects import KubeObjects
@@ -22,7 +22,7 @@ _CONNECTIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class TableSide:
-    """clients: for calls that only one command makes. endpoints: read only."""
+    """clients: for the probes of `doctor`. endpoints: read only."""
 
     clients: Clients
     endpoints: EndpointTable
@@ -49,7 +49,7 @@ async def open_table(settings: Settings) -> AsyncIterator[TableSide]:
                 random=Random(),  # noqa: S311 - jitter
                 may_write=lambda: False,
             ),
-            operator=OperatorTable(clients.home, settings.place),
+            operator=OperatorTable(clients, settings.place),
         )
 
 

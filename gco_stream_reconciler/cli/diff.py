@@ -20,6 +20,7 @@ from gco_stream_reconciler.cli.options import (
     region_settings,
 )
 from gco_stream_reconciler.cli.output import ScriptFormat, console, print_json
+from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.kube.answers import escaped
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -51,7 +52,7 @@ def diff(
         )
         async with open_table(settings) as table, open_cluster(settings) as cluster:
             if name is not None:
-                await table.operator.get(name)
+                await item_of(table, name)
             planning = await plan_settings(settings, table.endpoints)
             endpoints = decoded(await read_items(table.endpoints))
             around = neighbours(endpoints, planning.region)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gco_stream_reconciler.aws.probes import tried_actions
 from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, worst
 from gco_stream_reconciler.cli.cluster_probes import cluster_checks
 from gco_stream_reconciler.cli.connection import TableSide, open_cluster, open_table
@@ -22,7 +23,7 @@ from gco_stream_reconciler.cli.options import (
 from gco_stream_reconciler.cli.output import Format, console, print_json, print_text, styled, yaml_of
 from gco_stream_reconciler.cli.status import plainly
 from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
-from gco_stream_reconciler.cli.table_probes import described, tried_actions
+from gco_stream_reconciler.cli.table_permissions import judged_action
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import ReconcilerError
 from gco_stream_reconciler.settings import Settings
@@ -85,7 +86,7 @@ def _print(checks: list[Check]) -> None:
 async def _table(table: TableSide, settings: Settings) -> tuple[list[Check], list[Endpoint]]:
     place = settings.place
     try:
-        description = await described(table.clients, place)
+        description = await table.operator.describe()
     except ReconcilerError as error:
         if code_of(error) is Exit.USAGE:
             raise
@@ -98,7 +99,8 @@ async def _table(table: TableSide, settings: Settings) -> tuple[list[Check], lis
     checks += judged_readers(
         description, targets, home=place.home_region, region=place.region, read_region=place.read_region
     )
-    return [*checks, *await tried_actions(table.clients, place)], endpoints
+    tried = await tried_actions(table.clients, place)
+    return [*checks, *map(judged_action, tried)], endpoints
 
 
 async def _cluster(settings: Settings, endpoints: list[Endpoint]) -> list[Check]:

@@ -14,6 +14,7 @@ from gco_stream_reconciler.cli.item_files import items_of_file, untagged
 from gco_stream_reconciler.cli.new_items import merged_spec, new_item, pairs
 from gco_stream_reconciler.cli.options import HomeRegion, Name, Namespace, TableName, table_settings
 from gco_stream_reconciler.cli.output import ScriptFormat
+from gco_stream_reconciler.cli.table_access import create_item
 
 Texts = list[str] | None
 
@@ -109,7 +110,7 @@ async def _created(
     )
     refuse_new_problems({}, item)
     async with open_table(settings) as table:
-        await table.operator.create(item)
+        await create_item(table, item)
     return item
 
 

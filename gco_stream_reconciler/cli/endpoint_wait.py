@@ -23,6 +23,7 @@ from gco_stream_reconciler.cli.output import (
     progress_console,
     styled,
 )
+from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.cli.waiting import Goal, WaitProgress, judge
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.errors import RetryableError
@@ -54,7 +55,7 @@ def wait(
         screen = _Screen(progress_console(), name)
         async with open_table(settings) as table:
             if goal is not Goal.DELETED:  # which one that is not there has reached
-                await table.operator.get(name)
+                await item_of(table, name)
             with screen:
                 return await _follow(table.endpoints, name, goal, only, timeout, screen)
 

@@ -22,6 +22,7 @@ from gco_stream_reconciler.cli.options import (
 )
 from gco_stream_reconciler.cli.output import ScriptFormat, console, print_grid, print_json
 from gco_stream_reconciler.cli.status_rows import age
+from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.kube.answers import escaped
@@ -51,7 +52,7 @@ def explain(
             namespace=namespace,
         )
         async with open_table(settings) as table, open_cluster(settings) as cluster:
-            item = await table.operator.get(name)
+            item = await item_of(table, name)
             planning = await plan_settings(settings, table.endpoints)
             around = neighbours(decoded(await read_items(table.endpoints)), planning.region)
             look = await Looker(cluster, planning).look(decode_endpoint(item), around.rivals(name))

@@ -86,11 +86,6 @@ class Looker:
         ]
 
 
-def chosen(endpoints: Iterable[Endpoint], name: str | None) -> list[Endpoint]:
-    """All endpoints, or the one of this name."""
-    return [endpoint for endpoint in endpoints if name is None or endpoint.name == name]
-
-
 def decoded(items: Iterable[Item]) -> list[Endpoint]:
     """Items as endpoints."""
     return [decode_endpoint(item) for item in items]

@@ -13,6 +13,7 @@ from gco_stream_reconciler.cli.looking import read_items
 from gco_stream_reconciler.cli.options import HomeRegion, Region, TableName, region_settings
 from gco_stream_reconciler.cli.output import print_json, print_text, yaml_of
 from gco_stream_reconciler.cli.rendering import rendered
+from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.console.redaction import redacted
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint
@@ -51,7 +52,7 @@ def render(
             return [decode_endpoint(item) for item in items_of_file(file)], _context(settings, _NO_TABLE)
         async with open_table(settings) as table:
             description = await table.endpoints.describe()
-            items = await read_items(table.endpoints) if name is None else [await table.operator.get(name)]
+            items = await read_items(table.endpoints) if name is None else [await item_of(table, name)]
         return [decode_endpoint(item) for item in items], _context(settings, description.table_id)
 
     endpoints, context = finish(work())

@@ -9,9 +9,9 @@ import typer
 from rich.live import Live
 
 from gco_stream_reconciler.aws.endpoint_table import EndpointTable
-from gco_stream_reconciler.cli.connection import open_table
-from gco_stream_reconciler.cli.ending import CommandError, Exit, finish, say
-from gco_stream_reconciler.cli.looking import chosen, decoded, read_items
+from gco_stream_reconciler.cli.connection import TableSide, open_table
+from gco_stream_reconciler.cli.ending import finish, say
+from gco_stream_reconciler.cli.looking import decoded, read_items
 from gco_stream_reconciler.cli.options import HomeRegion, TableName, table_settings
 from gco_stream_reconciler.cli.output import (
     Format,
@@ -25,6 +25,7 @@ from gco_stream_reconciler.cli.output import (
     yaml_of,
 )
 from gco_stream_reconciler.cli.status_rows import COLUMNS, document, rows
+from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import RetryableError
 
@@ -49,7 +50,7 @@ def status(
 
     async def work() -> None:
         async with open_table(table_settings(table_name, home_region)) as table:
-            found = await _read(table.endpoints, name)
+            found = await _read(table, name)
             if watch:
                 await _watch(table.endpoints, name, found, interval, regions, output)
             else:
@@ -58,14 +59,9 @@ def status(
     finish(work())
 
 
-async def _read(table: EndpointTable, name: str | None) -> list[Endpoint]:
+async def _read(table: TableSide, name: str | None) -> list[Endpoint]:
     """Raises CommandError where the endpoint that was named is not there."""
-    found = chosen(decoded(await read_items(table)), name) if name is None else await _one(table, name)
-    if name is not None and not found:
-        raise CommandError(
-            f"no endpoint {name!a}: `gco-stream-reconciler status` lists those there are", Exit.NOT_FOUND
-        )
-    return found
+    return decoded(await read_items(table.endpoints) if name is None else [await item_of(table, name)])
 
 
 async def _one(table: EndpointTable, name: str) -> list[Endpoint]:

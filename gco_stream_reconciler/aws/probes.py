@@ -1,19 +1,13 @@
 """IAM actions tried: reads for real, writes on a condition that cannot hold."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gco_stream_reconciler.aws.calls import within
 from gco_stream_reconciler.aws.errors import STREAM_GONE, own_errors
 from gco_stream_reconciler.aws.session import Clients
-from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
-from gco_stream_reconciler.errors import (
-    ConditionFailedError,
-    ConfigurationError,
-    PermissionDeniedError,
-    ReconcilerError,
-    TableNotFoundError,
-)
+from gco_stream_reconciler.errors import ConfigurationError, ReconcilerError, TableNotFoundError
 from gco_stream_reconciler.settings import PlaceSettings
 
 _SECONDS = 8.0
@@ -24,22 +18,21 @@ _NEVER = "attribute_exists(endpoint_name) AND attribute_not_exists(endpoint_name
 Call = Callable[[], Awaitable[Any]]
 
 
-async def described(clients: Clients, place: PlaceSettings) -> Mapping[str, Any]:
-    """The home table. Raises the errors of `own_errors`."""
-    where = f"table {place.table_name} in {place.home_region}"
-    with own_errors("dynamodb:DescribeTable", where):
-        call = clients.home.describe_table(TableName=place.table_name)
-        answer = await within(_SECONDS, f"description of {where}", call)
-    table: Mapping[str, Any] = answer["Table"]
-    return table
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """action: such as `dynamodb:Scan`. error: what came instead of an answer; ConditionFailedError for an allowed write."""
+
+    action: str
+    where: str
+    error: ReconcilerError | None
 
 
-async def tried_actions(clients: Clients, place: PlaceSettings) -> list[Check]:
-    """A line for each action of docs/deploy/controller-policy.json."""
+async def tried_actions(clients: Clients, place: PlaceSettings) -> list[Tried]:
+    """Every action of docs/deploy/controller-policy.json, as far as what it needs is there. Raises ConfigurationError."""
     return [*await _home(clients, place), *await _local(clients, place), *await _stream(clients, place)]
 
 
-async def _home(clients: Clients, place: PlaceSettings) -> list[Check]:
+async def _home(clients: Clients, place: PlaceSettings) -> list[Tried]:
     client, table = clients.home, {"TableName": place.table_name}
     where = f"table {place.table_name} in {place.home_region}"
     never = {**table, "Key": _NOBODY, "ConditionExpression": _NEVER}
@@ -56,7 +49,7 @@ async def _home(clients: Clients, place: PlaceSettings) -> list[Check]:
     ]
 
 
-async def _local(clients: Clients, place: PlaceSettings) -> list[Check]:
+async def _local(clients: Clients, place: PlaceSettings) -> list[Tried]:
     client, name = clients.local, place.table_name
     where = f"table {name} in {place.read_region}"
     reads = [] if client is clients.home else await _reads(client, {"TableName": name}, where)
@@ -67,7 +60,7 @@ async def _local(clients: Clients, place: PlaceSettings) -> list[Check]:
     ]
 
 
-async def _reads(client: Any, table: Mapping[str, Any], where: str) -> list[Check]:
+async def _reads(client: Any, table: Mapping[str, Any], where: str) -> list[Tried]:
     return [
         await _tried("dynamodb:DescribeTable", where, lambda: client.describe_table(**table)),
         await _tried("dynamodb:GetItem", where, lambda: client.get_item(**table, Key=_NOBODY)),
@@ -75,48 +68,45 @@ async def _reads(client: Any, table: Mapping[str, Any], where: str) -> list[Chec
     ]
 
 
-async def _stream(clients: Clients, place: PlaceSettings) -> list[Check]:
+async def _stream(clients: Clients, place: PlaceSettings) -> list[Tried]:
     """The three calls of a reader, each with what the one before gave."""
     where = f"the stream of table {place.table_name} in {place.read_region}"
-    try:
-        answer = await within(_SECONDS, where, clients.local.describe_table(TableName=place.table_name))
-        arn = answer["Table"].get("LatestStreamArn")
-    except Exception:  # noqa: BLE001 - said by the check of DescribeTable already
-        return []
-    if arn is None:
-        return []
-    streams, kept = clients.streams, {}
+    streams = clients.streams
+    kept: dict[str, Any] = {}
+
+    async def describe_table() -> None:
+        kept["arn"] = (await clients.local.describe_table(TableName=place.table_name))["Table"].get(
+            "LatestStreamArn"
+        )
 
     async def describe() -> None:
-        kept["shards"] = (await streams.describe_stream(StreamArn=arn))["StreamDescription"]["Shards"]
+        kept["shards"] = (await streams.describe_stream(StreamArn=kept["arn"]))["StreamDescription"]["Shards"]
 
     async def iterator() -> None:
         shard = kept["shards"][0]["ShardId"]
-        asked = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+        asked = {"StreamArn": kept["arn"], "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
         kept["iterator"] = (await streams.get_shard_iterator(**asked))["ShardIterator"]
 
     async def records() -> None:
         await streams.get_records(ShardIterator=kept["iterator"], Limit=1)
 
-    checks = [await _tried("dynamodb:DescribeStream", where, describe)]
+    await _tried("dynamodb:DescribeTable", where, describe_table)  # said by `_home` or `_local` already
+    if kept.get("arn") is None:
+        return []
+    found = [await _tried("dynamodb:DescribeStream", where, describe)]
     if kept.get("shards"):
-        checks.append(await _tried("dynamodb:GetShardIterator", where, iterator))
+        found.append(await _tried("dynamodb:GetShardIterator", where, iterator))
     if kept.get("iterator"):
-        checks.append(await _tried("dynamodb:GetRecords", where, records))
-    return checks
+        found.append(await _tried("dynamodb:GetRecords", where, records))
+    return found
 
 
-async def _tried(action: str, where: str, call: Call) -> Check:
-    name = f"IAM {action}"
+async def _tried(action: str, where: str, call: Call) -> Tried:
     try:
         with own_errors(action, where, missing=STREAM_GONE if "tream" in action else TableNotFoundError):
             await within(_SECONDS, f"{action} on {where}", call())
-    except ConditionFailedError:
-        return ok(name, f"allowed on {where}; nothing was written")
-    except PermissionDeniedError as error:
-        return fail(name, str(error), f"allow {action} on {where}: docs/deploy/controller-policy.json")
     except ConfigurationError:
         raise
     except ReconcilerError as error:
-        return warn(name, f"not answered: {error}", "try again; whether it is allowed is not known")
-    return ok(name, f"allowed on {where}")
+        return Tried(action, where, error)
+    return Tried(action, where, None)
