@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from gco_stream_reconciler.endpoints.model import Endpoint, RegionStatus
+from gco_stream_reconciler.endpoints.moments import instant
 from gco_stream_reconciler.planning.regions import awaited
 from gco_stream_reconciler.planning.report import is_about_current_spec
 
@@ -75,10 +75,10 @@ def _report(endpoint: Endpoint, region: str) -> dict[str, Any]:
 
 def age(moment: str | None, now: float) -> str:
     """`3m` since an ISO 8601 moment."""
-    try:
-        seconds = now - datetime.fromisoformat(moment or "").timestamp()
-    except ValueError:
+    began = instant(moment)
+    if began is None:
         return _NOTHING
+    seconds = now - began
     for size, unit in _STEPS:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"

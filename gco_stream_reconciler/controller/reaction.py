@@ -1,9 +1,8 @@
 """How long it takes from a write in the table until the cluster has been told."""
 
-from datetime import datetime
-
 from gco_stream_reconciler.controller.ports import ControllerObserver
 from gco_stream_reconciler.endpoints.model import Endpoint
+from gco_stream_reconciler.endpoints.moments import instant
 
 
 class ReactionClock:
@@ -43,14 +42,6 @@ def seconds_since_write(endpoint: Endpoint, noticed: float | None, now: float) -
     """
     if noticed is None:
         return None
-    written = _instant(endpoint.updated_at)
+    written = instant(endpoint.updated_at)
     began = written if written is not None and 0 <= written - noticed < 1 else noticed
     return max(0.0, now - began)
-
-
-def _instant(text: str | None) -> float | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return moment.timestamp() if moment is not None and moment.tzinfo is not None else None

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from gco_stream_reconciler.endpoints.model import CanaryStatus, Endpoint, Exposure, RegionStatus, State
+from gco_stream_reconciler.endpoints.moments import instant
 from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas, rollout_is_complete
 from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.watchdog import Verdict, Watch
@@ -86,15 +86,8 @@ def is_about_current_spec(status: RegionStatus, endpoint: Endpoint) -> bool:
     if status.observed_spec is not None:
         return status.observed_spec == endpoint.spec_hash
     # The predecessor's entries do not name a spec: such a one counts when it is younger than the last write.
-    synced, updated = _instant(status.last_sync), _instant(endpoint.updated_at)
+    synced, updated = instant(status.last_sync), instant(endpoint.updated_at)
     return synced is not None and updated is not None and synced > updated
-
-
-def _instant(text: str | None) -> float | None:
-    try:
-        return datetime.fromisoformat(text).timestamp() if text else None
-    except ValueError:
-        return None
 
 
 def ended(state: State, situation: Situation, *, ready: int = 0, notes: Iterable[str] = ()) -> RegionStatus:

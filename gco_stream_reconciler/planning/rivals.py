@@ -7,9 +7,9 @@ path within the other, would take each other's requests.
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint
+from gco_stream_reconciler.endpoints.moments import instant
 from gco_stream_reconciler.manifests.names import Role, object_name
 
 _CANARY_SUFFIX = object_name("", Role.CANARY)
@@ -27,7 +27,7 @@ class Claim:
 
     def came_before(self, other: "Claim") -> bool:
         """Whether it is the older one; an item without a readable time counts as younger, ties go by name."""
-        return (_instant(self.created_at), self.name) < (_instant(other.created_at), other.name)
+        return _seniority(self) < _seniority(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Neighbourhood:
             canary_host=host if _has_the_name(host, claim) else None,
             canary_namesake=namesake if _same_place(namesake, claim) else None,
             canary_name_is_an_item=is_an_item,
-            by_path=tuple(sorted(on_path, key=lambda each: (_instant(each.created_at), each.name))),
+            by_path=tuple(sorted(on_path, key=_seniority)),
         )
 
     def _rival_names(self, claim: Claim | None) -> set[str]:
@@ -180,11 +180,7 @@ def _discard(index: defaultdict[str, set[str]], key: str, name: str) -> None:
         del index[key]
 
 
-def _instant(text: str | None) -> float:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        return float("inf")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _seniority(claim: Claim) -> tuple[float, str]:
+    """Sorts the oldest first."""
+    created = instant(claim.created_at)
+    return (float("inf") if created is None else created), claim.name

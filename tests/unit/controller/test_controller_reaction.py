@@ -33,9 +33,12 @@ def test_a_time_of_another_second_is_not_about_this_change() -> None:
 
 
 def test_without_a_usable_time_in_the_item_the_records_time_counts() -> None:
-    without_zone = "2027-01-15T08:00:00.5"  # the second of the record, if it were UTC
-    for unusable in (None, "", "yesterday", without_zone):
+    for unusable in (None, "", "yesterday"):
         assert reaction(unusable, SECOND, SECOND + 2) == [2]
+
+
+def test_a_time_without_a_zone_is_in_utc(zone: str) -> None:
+    assert reaction("2027-01-15T08:00:00.75", SECOND, SECOND + 1) == [0.25]
 
 
 def test_a_change_that_came_over_no_stream_is_not_measured() -> None:

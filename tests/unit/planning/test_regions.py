@@ -48,10 +48,16 @@ def test_running_for_an_older_spec_is_not_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last_sync", "due"), [("2026-11-01T09:00:01+00:00", True), ("2026-11-01T08:59:59+00:00", False)]
+    ("last_sync", "due"),
+    [
+        ("2026-11-01T09:00:01+00:00", True),
+        ("2026-11-01T08:59:59+00:00", False),
+        ("2026-11-01T09:00:01", True),  # what Python's utcnow writes
+        ("2026-11-01T08:59:59", False),
+    ],
 )
 def test_the_predecessors_report_counts_if_it_is_younger_than_the_last_write(
-    last_sync: str, due: bool
+    last_sync: str, due: bool, zone: str
 ) -> None:
     item = reports(endpoint(), here="running")
     item = replace(
