@@ -121,6 +121,10 @@ class Plan:
     requeue_after: seconds until time alone changes the plan.
     confirm_in_home: the item must be read again, consistently, in the table's home Region, and the plan made from
         that, before the first action (it destroys something on the item's word; the watchdog's removal does not).
+    cleans_up: the actions delete what nobody asked to delete: of an orphan, or of a Region that is no target any more.
+        They count against the limit of clean-ups (rule 13).
+    notices: what is said of objects once the stages have succeeded.
+    table_write: what the item itself is ripe for; None for nothing.
     """
 
     stages: tuple[tuple[Action, ...], ...] = ()

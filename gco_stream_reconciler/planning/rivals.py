@@ -60,8 +60,8 @@ def claim_of(endpoint: Endpoint, region: str) -> Claim | None:
 class Neighbourhood:
     """The claims of every endpoint, as they were last seen.
 
-    Invariants: `_items` holds every name of the table; `_claims` those that claim something here. `_by_path` and `_within` hold a name exactly under the path of its claim and under each proper ancestor
-    of that path.
+    Invariants: `_items` holds every name of the table; `_claims` those that claim something here. `_by_path` has each
+    name under its claim's path and nowhere else; `_within` under each proper ancestor of that path.
     """
 
     def __init__(self) -> None:

@@ -16,8 +16,8 @@ ANNOTATION_WATCHDOG = "gco.io/watchdog"
 RECOVERY_SECONDS = 60.0
 """Readiness for this long clears the clock."""
 
-_END_OF_TIME = 2.0**35
 # About the year 3058: what an annotation gives must be a time that can be shown.
+_END_OF_TIME = 2.0**35
 
 
 @dataclass(frozen=True, slots=True)
