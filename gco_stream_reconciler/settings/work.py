@@ -15,7 +15,7 @@ class StreamSettings(Group):
         ge=0.05,
         le=10,
         validation_alias=variable("STREAM_IDLE_POLL_SECONDS"),
-        description="pause after an empty page",
+        description="time from one read to the next after an empty page",
     )
     minimum_poll_seconds: float = Field(
         default=0.25,
