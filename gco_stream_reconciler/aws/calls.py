@@ -6,6 +6,7 @@ from random import Random
 from typing import TypeVar
 
 from gco_stream_reconciler import retries
+from gco_stream_reconciler.aws.errors import CHECK_THE_NETWORK
 from gco_stream_reconciler.errors import UnavailableError
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ async def within(seconds: float, what: str, call: Awaitable[T]) -> T:
         async with asyncio.timeout(seconds):
             return await call
     except TimeoutError as error:
-        raise UnavailableError(f"{what}: no answer within {seconds:g} s; check the way to AWS") from error
+        raise UnavailableError(f"{what}: no answer within {seconds:g} s; {CHECK_THE_NETWORK}") from error
 
 
 async def with_retries(call: Callable[[], Awaitable[T]], *, seconds: float, what: str, random: Random) -> T:

@@ -30,6 +30,9 @@ from gco_stream_reconciler.errors import (
     UnavailableError,
 )
 
+CHECK_THE_NETWORK = "check the network path to AWS (DNS, proxy, VPC endpoint)"
+"""What to do where no answer comes."""
+
 _Meaning = tuple[type[ReconcilerError], str]
 
 _THROTTLED: _Meaning = (ThrottledError, "it is tried again, raise the capacity or the quota if it lasts")
@@ -94,12 +97,12 @@ def own_errors(
         raise _of_response(error.response, action, where, missing) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise ConfigurationError(
-            f"no AWS credentials for {action}: give the pod a role (EKS Pod Identity or IRSA), or set AWS_PROFILE"
+            f"no AWS credentials for {action}: give the Pod a role (EKS Pod Identity or IRSA), or set AWS_PROFILE"
         ) from error
     except NoRegionError as error:
         raise ConfigurationError("no AWS Region: set REGION") from error
     except (BotoConnectionError, HTTPClientError, OSError) as error:
-        raise UnavailableError(f"{action} on {where}: {error}; check the way to AWS") from error
+        raise UnavailableError(f"{action} on {where}: {error}; {CHECK_THE_NETWORK}") from error
     except BotoCoreError as error:
         raise UnavailableError(f"{action} on {where}: {type(error).__name__}: {error}") from error
 

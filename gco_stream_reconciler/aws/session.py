@@ -45,7 +45,7 @@ async def open_clients(
 ) -> AsyncIterator[Clients]:
     """Open the clients and close them again. AWS_ENDPOINT_URL and its per-service forms are honoured by botocore.
 
-    Raises ConfigurationError where credentials or Region cannot be found, or an endpoint is no address.
+    Raises ConfigurationError where credentials or Region cannot be found, or an endpoint is not a URL.
     """
     session = get_session()
     config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}")
@@ -63,7 +63,7 @@ async def open_clients(
                 proxy = environment_proxy(description.url)
                 opened = WireClient(http, credentials, description, proxy=proxy, now=_utc_now)
             except ValueError as error:
-                raise ConfigurationError(f"AWS_ENDPOINT_URL is no address: {error}") from error
+                raise ConfigurationError(f"AWS_ENDPOINT_URL is not a URL: {error}") from error
             return opened if observer is None else MeasuredClient(opened, observer, clock)
 
         home = await client("dynamodb", place.home_region)

@@ -54,6 +54,12 @@ class Service:
         )
 
 
+class UnansweredError(HTTPClientError):
+    """No whole answer came: no connection, a time-out, a break."""
+
+    fmt = "{error}"
+
+
 class WireClient:
     """Calls of one service; operations have boto3's names. Raises botocore's ClientError and BotoCoreError.
 
@@ -90,7 +96,7 @@ class WireClient:
             ) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise HTTPClientError(error=f"{type(error).__name__}: {error}") from error
+            raise UnansweredError(error=f"{type(error).__name__}: {error}") from error
         _check_sum(operation, response, answer)
         found = read_answer(operation, response.status, answer)
         if response.status >= _FIRST_FAILURE:

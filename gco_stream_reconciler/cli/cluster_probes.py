@@ -48,7 +48,11 @@ async def _reached(client: KubeClient) -> Check:
     try:
         answer = await _get(client, "/api/v1")
     except ReconcilerError as error:
-        return fail("API server", str(error), "check KUBECONFIG and the way to the API server")
+        return fail(
+            "API server",
+            str(error),
+            "check KUBECONFIG and the network path to the API server (DNS, proxy, firewall)",
+        )
     return ok("API server", f"{client.host} answers ({answer.get('kind')})")
 
 

@@ -225,7 +225,7 @@ def _own_errors(call: Call, seconds: float) -> Iterator[None]:
         raise
     except TimeoutError as error:
         raise UnavailableError(
-            f"{call}: no answer within {seconds:g} s; check the way to the API server"
+            f"{call}: no answer within {seconds:g} s; check the network path to the API server (DNS, proxy, firewall)"
         ) from error
     except (aiohttp.ClientError, OSError) as error:
         raise UnavailableError(f"{call}: {type(error).__name__}: {readable(error, call.secrets)}") from error

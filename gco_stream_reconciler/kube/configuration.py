@@ -1,4 +1,4 @@
-"""Which API server, with which credentials: the pod's service account, then a kubeconfig."""
+"""Which API server, with which credentials: the Pod's service account, then a kubeconfig."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ _LOAD_SECONDS = 30.0
 def found_configuration(
     kubeconfig: str = "", *, environ: Mapping[str, str] = os.environ, service_account: Path = SERVICE_ACCOUNT
 ) -> LoadConfiguration:
-    """The configuration of the pod this runs in; outside a cluster that of `kubeconfig` (default ~/.kube/config).
+    """The configuration of the Pod this runs in; outside a cluster that of `kubeconfig` (default ~/.kube/config).
 
     The service account's token file is read again every minute: the kubelet rotates it.
     """
@@ -51,7 +51,7 @@ async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
     if not files:
         raise ConfigurationError(
             f"no Kubernetes configuration: not in a cluster ({not_in_cluster}) and no kubeconfig at {paths}; "
-            "run in a pod with a service account, or set KUBECONFIG (aws eks update-kubeconfig writes one)"
+            "run in a Pod with a service account, or set KUBECONFIG (aws eks update-kubeconfig writes one)"
         )
     configuration = Configuration()
     try:

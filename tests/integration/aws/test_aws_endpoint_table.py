@@ -388,7 +388,7 @@ async def test_without_credentials_every_call_says_so_and_nothing_is_asked() -> 
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "http://localhost:80x", "http://localhost:99999"])
-async def test_an_endpoint_that_is_no_address_is_named_before_anything_is_sent(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^AWS_ENDPOINT_URL is no address: .*"):
+async def test_an_endpoint_that_is_not_a_url_is_named_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^AWS_ENDPOINT_URL is not a URL: .*"):
         async with connected(url):
             pass

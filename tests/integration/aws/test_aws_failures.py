@@ -243,7 +243,9 @@ async def test_nobody_listening_is_unavailability() -> None:
     async with scripted_server(page()) as server:
         pass
     async with connected(server.url) as it:
-        check(await failures(it), UnavailableError, "check the way to AWS")
+        found = await failures(it)
+    check(found, UnavailableError, "Cannot connect to host", "check the network path to AWS")
+    assert not any("unhandled exception" in str(error) for error in found.values())
 
 
 # --- Reads that go together -----------------------------------------------------------------------------------------

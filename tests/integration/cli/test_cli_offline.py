@@ -94,7 +94,7 @@ async def test_commands_about_the_table_take_any_of_its_regions_names() -> None:
 async def test_a_table_that_does_not_answer_is_said_in_one_sentence(arguments: list[str]) -> None:
     ended = await NOTHING(*arguments)
     assert ended.code == 4
-    assert "check the way to AWS" in ended.sentence
+    assert "check the network path to AWS" in ended.sentence
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["endpoint", "stop", "x"], ["doctor"], ["table", "check"]])
