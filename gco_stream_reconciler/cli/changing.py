@@ -13,9 +13,9 @@ from gco_stream_reconciler.cli.item_files import untagged
 from gco_stream_reconciler.cli.options import table_settings
 from gco_stream_reconciler.cli.output import ScriptFormat, console, print_json
 from gco_stream_reconciler.cli.table_access import change_item, item_of
-from gco_stream_reconciler.console.redaction import redacted
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
-from gco_stream_reconciler.kube.answers import escaped
+from gco_stream_reconciler.printable import escaped
+from gco_stream_reconciler.redaction import redacted
 
 Item = dict[str, Any]
 MakeEdit = Callable[[Mapping[str, Any], str], Edit]

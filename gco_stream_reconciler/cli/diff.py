@@ -21,7 +21,7 @@ from gco_stream_reconciler.cli.options import (
 )
 from gco_stream_reconciler.cli.output import ScriptFormat, console, print_json
 from gco_stream_reconciler.cli.table_access import item_of
-from gco_stream_reconciler.kube.answers import escaped
+from gco_stream_reconciler.printable import escaped
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 

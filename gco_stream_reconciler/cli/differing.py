@@ -8,7 +8,6 @@ from typing import Any
 
 from gco_stream_reconciler.cli.output import yaml_of
 from gco_stream_reconciler.cli.projecting import projected
-from gco_stream_reconciler.console.redaction import REDACTED, redacted
 from gco_stream_reconciler.controller.describing import reasons_of, verb_of
 from gco_stream_reconciler.planning.actions import (
     AbsorbManagers,
@@ -21,6 +20,7 @@ from gco_stream_reconciler.planning.actions import (
     SetReplicas,
 )
 from gco_stream_reconciler.planning.observed import KubeObject, Observed, live_replicas, metadata
+from gco_stream_reconciler.redaction import REDACTED, redacted
 
 ANOTHER = "[redacted, another value]"
 

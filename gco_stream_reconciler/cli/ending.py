@@ -18,7 +18,7 @@ from gco_stream_reconciler.errors import (
     RetryableError,
     first_error,
 )
-from gco_stream_reconciler.kube.answers import escaped
+from gco_stream_reconciler.printable import escaped
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from gco_stream_reconciler.cli.status_rows import age
 from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import RegionStatus
-from gco_stream_reconciler.kube.answers import escaped
+from gco_stream_reconciler.printable import escaped
 
 
 def explain(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gco_stream_reconciler.kube.answers import escaped
+from gco_stream_reconciler.printable import escaped
 
 _STYLES = {
     "running": "green",

@@ -14,10 +14,10 @@ from gco_stream_reconciler.cli.options import HomeRegion, Region, TableName, reg
 from gco_stream_reconciler.cli.output import print_json, print_text, yaml_of
 from gco_stream_reconciler.cli.rendering import rendered
 from gco_stream_reconciler.cli.table_access import item_of
-from gco_stream_reconciler.console.redaction import redacted
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint
 from gco_stream_reconciler.manifests.context import ManifestContext
+from gco_stream_reconciler.redaction import redacted
 from gco_stream_reconciler.settings import Settings
 
 _NO_TABLE = "(the table's id)"

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from gco_stream_reconciler.console.views import ActionRecord, ErrorRecord
+from gco_stream_reconciler.printable import shortened
 
 ACTIONS_KEPT = 20
 ERRORS_KEPT = 10
@@ -32,14 +33,19 @@ class ActionHistory:
 
     def acted(self, endpoint: str, record: ActionRecord) -> None:
         """Remember an action."""
-        short = replace(record, reason=_bounded(record.reason), error=_bounded(record.error))
+        short = replace(
+            record, reason=shortened(record.reason, _TEXT_LIMIT), error=shortened(record.error, _TEXT_LIMIT)
+        )
         memory = self._memory(endpoint)
         memory.actions = (short, *memory.actions[: ACTIONS_KEPT - 1])
 
     def failed(self, endpoint: str, record: ErrorRecord) -> None:
         """Remember a reconcile that failed."""
         memory = self._memory(endpoint)
-        memory.errors = (replace(record, error=_bounded(record.error)), *memory.errors[: ERRORS_KEPT - 1])
+        memory.errors = (
+            replace(record, error=shortened(record.error, _TEXT_LIMIT)),
+            *memory.errors[: ERRORS_KEPT - 1],
+        )
 
     def actions(self, endpoint: str) -> tuple[ActionRecord, ...]:
         """The endpoint's last actions, newest first."""
@@ -61,7 +67,3 @@ class ActionHistory:
         if len(self._memories) > self._most:
             self._memories.popitem(last=False)
         return found
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= _TEXT_LIMIT else text[: _TEXT_LIMIT - 1] + "…"

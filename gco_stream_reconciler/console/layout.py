@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
+from gco_stream_reconciler import printable
 from gco_stream_reconciler.console.markup import Child, Html, element, joined
 from gco_stream_reconciler.console.views import About, CanarySplit, LeadershipView
 from gco_stream_reconciler.console.wording import clock_time, duration, instant
@@ -101,7 +102,7 @@ def figure(value: int | str, note: str, *, alarming: bool = False) -> Html:
 
 def shortened(text: str) -> str:
     """A text as far as a table's row has room for it."""
-    return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"
+    return printable.shortened(text, _TEXT_LENGTH)
 
 
 def endpoint_link(name: str) -> Html:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
 
-from gco_stream_reconciler.console.redaction import redacted
+from gco_stream_reconciler.redaction import redacted
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 

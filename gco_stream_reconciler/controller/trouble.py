@@ -13,6 +13,7 @@ from gco_stream_reconciler.controller.recent_reads import FRESH_SECONDS, RecentR
 from gco_stream_reconciler.controller.status import StatusReporter
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Exposure, RegionStatus, State
 from gco_stream_reconciler.errors import LeaseNotHeldError, RetryableError
+from gco_stream_reconciler.printable import shortened
 
 FAILURES_IN_A_ROW = 10
 """From so many on, a row of failures is said."""
@@ -126,8 +127,7 @@ def _first_status(endpoint: Endpoint, region: str) -> RegionStatus | None:
 
 
 def _note(error: str) -> str:
-    note = KEEPS_FAILING + error
-    return note if len(note) <= _LONGEST_NOTE else note[: _LONGEST_NOTE - 1] + "…"
+    return shortened(KEEPS_FAILING + error, _LONGEST_NOTE)
 
 
 def _shape(note: str) -> str:

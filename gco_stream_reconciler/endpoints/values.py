@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from gco_stream_reconciler.endpoints.model import Problem
+from gco_stream_reconciler.printable import escaped, shortened
 
 T = TypeVar("T")
 
@@ -84,8 +85,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 def shown(value: Any) -> str:
     """A value for a message: printable, without line breaks, at most 80 characters."""
     text = value if isinstance(value, str) else repr(value)
-    safe = text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode("ascii")
-    return safe if len(safe) <= _SHOWN else safe[: _SHOWN - 1] + "…"
+    # An item may hold 400 KB of what must be escaped; it only gets longer by that.
+    return shortened(escaped(text[: _SHOWN + 1]), _SHOWN)
 
 
 class RefusedError(Exception):

@@ -23,6 +23,7 @@ from gco_stream_reconciler.errors import (
     ThrottledError,
     UnavailableError,
 )
+from gco_stream_reconciler.printable import escaped, shortened
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # The API server answers an ill-typed or undeclared field in an apply with status 500 and this message.
@@ -152,13 +153,7 @@ def readable(text: object, secrets: Iterable[str] = ()) -> str:
     line = _QUOTED_VALUE.sub(r"\1***", str(text))
     for secret in sorted(secrets, key=len, reverse=True):
         line = line.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
-    line = escaped(line.strip())
-    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
-
-
-def escaped(text: str) -> str:
-    """`text` with every unprintable character (line ends, escapes, direction marks) as its backslash escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return shortened(escaped(line.strip()), _LONGEST_MESSAGE)
 
 
 def _environment_values(node: object) -> Iterator[str]:

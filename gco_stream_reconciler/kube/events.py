@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.errors import NotFoundError, ReconcilerError
-from gco_stream_reconciler.kube.answers import escaped
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.resources import resource
+from gco_stream_reconciler.printable import escaped
 
 CONTROLLER = "gco.io/stream-reconciler"
 BURST = 25

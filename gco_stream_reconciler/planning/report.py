@@ -8,6 +8,7 @@ from gco_stream_reconciler.endpoints.moments import instant
 from gco_stream_reconciler.planning.observed import KubeObject, ready_replicas, rollout_is_complete
 from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.watchdog import Verdict, Watch
+from gco_stream_reconciler.printable import shortened
 
 _MESSAGE_LIMIT = 1024
 
@@ -32,7 +33,7 @@ def refusal(situation: Situation, reason: str, *, exposure: Exposure | None = No
         state=State.ERROR,
         replicas_ready=ready_replicas(deployment),
         replicas_desired=spec.replicas if spec else 0,
-        error=_bounded(reason),
+        error=shortened(reason, _MESSAGE_LIMIT),
         observed_spec=situation.endpoint.spec_hash,
         exposure=exposure or (situation.reported.exposure if situation.reported else None),
     )
@@ -104,7 +105,7 @@ def ended(state: State, situation: Situation, *, ready: int = 0, notes: Iterable
 
 def joined(notes: Iterable[str]) -> str | None:
     """Notes as one bounded message, or None."""
-    return _bounded("; ".join(note for note in notes if note)) or None
+    return shortened("; ".join(note for note in notes if note), _MESSAGE_LIMIT) or None
 
 
 def waiting_reasons(pods: Sequence[KubeObject]) -> str:
@@ -129,7 +130,3 @@ def _waiting_reason(pod: KubeObject) -> str | None:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return str(condition.get("reason") or "Unschedulable")
     return None
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 1] + "…"

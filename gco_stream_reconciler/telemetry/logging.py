@@ -9,6 +9,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
+from gco_stream_reconciler.printable import escaped
 from gco_stream_reconciler.settings import TelemetrySettings
 
 SERVICE = "gco-stream-reconciler"
@@ -72,17 +73,11 @@ def _constant(fields: Mapping[str, str]) -> Processor:
 def _without_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # JSON escapes them by itself; a text line would be broken, or a terminal told to do something.
     return {
-        key: (_indented(value) if key == "exception" else _escaped(value))
-        if isinstance(value, str)
-        else value
+        key: (_indented(value) if key == "exception" else escaped(value)) if isinstance(value, str) else value
         for key, value in event.items()
     }
 
 
 def _indented(traceback: str) -> str:
     # Its last lines are the error's message, which may quote an item: no line of it may look like an event.
-    return "\n".join("  " + _escaped(line) for line in traceback.splitlines())
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return "\n".join("  " + escaped(line) for line in traceback.splitlines())

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gco_stream_reconciler.console.plain import public
-from gco_stream_reconciler.console.redaction import REDACTED, redacted
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import EndpointSpec
+from gco_stream_reconciler.redaction import REDACTED, redacted
 from tests.samples import malformed_items, sample_items
 
 SECRET = "s3cr3t-value"
