@@ -28,7 +28,7 @@ class Listener:
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigurationError(
-                f"{self._host} port {self._wanted_port} cannot be listened on: {error.strerror or error}; "
+                f"cannot listen on {self._host} port {self._wanted_port}: {error.strerror or error}; "
                 f"set {self._setting} (0 takes any)"
             ) from error
         return self

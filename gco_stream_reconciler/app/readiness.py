@@ -7,6 +7,7 @@ from gco_stream_reconciler.informer.informers import Informers
 from gco_stream_reconciler.telemetry.health import Reason
 
 UNPOLLED_LIMIT_SECONDS = 30.0
+_CACHE_REMEDY = "check the API server and the Role; the log's informer_failed says more"
 
 
 class Readiness:
@@ -54,11 +55,14 @@ class Readiness:
         for view in informers.views():
             if not view.synced:
                 yield Reason(
-                    "cache", f"{view.kind} in {view.namespace} not listed yet: {view.last_error or '-'}"
+                    "cache",
+                    f"{view.kind} in {view.namespace} not listed yet: {view.last_error or '-'}",
+                    _CACHE_REMEDY,
                 )
             elif view.stale:
                 seconds = view.stale_for_seconds
                 yield Reason(
                     "cache",
                     f"{view.kind} in {view.namespace} silent for {seconds:.0f} s: {view.last_error or '-'}",
+                    _CACHE_REMEDY,
                 )

@@ -132,7 +132,7 @@ class Executor:
         ref = action.ref
         live = await self._cluster.get(ref.kind, ref.namespace, ref.name)
         if live is None or live["metadata"]["uid"] != action.uid:
-            raise ConflictError(f"{ref}: was replaced while it was taken over; looked at again")
+            raise ConflictError(f"{ref}: was replaced while it was taken over; it is tried again")
         fields = absorbed(live["metadata"].get("managedFields") or (), live["apiVersion"])
         if fields is None:
             return

@@ -28,7 +28,7 @@ class Making:
         """Hold a name that the plan of an endpoint found free. Raises ConflictError where it no longer is."""
         other = self._makers.get(ref) or self._owner(ref)
         if other is not None and other != key:
-            raise ConflictError(f"{ref}: is made for endpoint {other!a} at this moment; looked at again")
+            raise ConflictError(f"{ref}: is made for endpoint {other!a} at this moment; it is tried again")
         self._makers[ref] = key
         try:
             yield

@@ -94,12 +94,12 @@ def one_of(*allowed: str) -> Callable[[Any], str]:
 
 
 def scalar_text(value: Any) -> str:
-    """Text, or a number or truth value as its text."""
+    """A string, or a number or boolean as its text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | Decimal):
         return str(value)
-    raise RefusedError("must be text, a number or a truth value")
+    raise RefusedError("must be a string, a number or a boolean")
 
 
 def strings(value: Any) -> tuple[str, ...]:

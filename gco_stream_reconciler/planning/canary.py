@@ -57,7 +57,7 @@ def refusal(situation: Situation) -> str | None:
     namesake, claim = situation.rivals.canary_namesake, situation.claim
     stands = any(situation.live(kind, role=Role.CANARY) for kind in _KINDS)
     if namesake is not None and not stands and (claim is None or namesake.came_before(claim)):
-        return f"canary: endpoint {namesake.name} is older and has the name"
+        return f"canary: endpoint {namesake.name} is older and has the name; rename one of the two"
     return None
 
 

@@ -127,8 +127,8 @@ def admit(
         return Admission(
             recent,
             f"{affected} of {endpoints} endpoints would be cleaned up within an hour without a delete command, "
-            f"{'all of them' if everything else f'more than {allowed}'}: nothing is deleted. Check REGION and the table; if it "
-            "is right, set DELETION_LIMIT",
+            f"{'all of them' if everything else f'more than {allowed}'}: nothing is deleted. Check REGION and the table; if "
+            f"both are right, set DELETION_LIMIT to at least {affected}",
         )
     return Admission({**recent, name: now})
 

@@ -79,6 +79,6 @@ def _explain(group: type[Group], error: ValidationError) -> list[str]:
         variable = str(alias.choices[0]) if isinstance(alias, AliasChoices) else where
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "missing":
-            message = "is required; set it in the environment or with the flag of the same name"
+            message = f"is required; set it or give --{variable.lower().replace('_', '-')}"
         lines.append(f"{variable}: {message}" if variable else message)
     return lines

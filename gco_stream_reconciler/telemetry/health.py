@@ -13,7 +13,7 @@ class Reason:
 
     part: str
     problem: str
-    remedy: str = ""
+    remedy: str
 
 
 Check = Callable[[], Iterable[Reason]]

@@ -75,6 +75,6 @@ async def test_a_loop_without_a_beat_for_more_than_twenty_seconds_is_dead() -> N
 
 
 async def test_every_check_is_asked_for_every_reason() -> None:
-    one, two, three = (Reason("part", problem) for problem in ("one", "two", "three"))
+    one, two, three = (Reason("part", problem, "none") for problem in ("one", "two", "three"))
     assert reasons([lambda: [one, two], list, lambda: iter([three])]) == [one, two, three]
     assert reasons([]) == []

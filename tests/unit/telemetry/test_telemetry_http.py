@@ -62,7 +62,7 @@ async def test_a_replica_that_is_not_ready_says_why_as_json_and_lives() -> None:
 
 
 async def test_every_part_that_is_not_ready_is_named() -> None:
-    probes = server(ready=(failing, lambda: [Reason("cache", "not listed yet")]))
+    probes = server(ready=(failing, lambda: [Reason("cache", "not listed yet", "wait")]))
     async with asking(probes) as session, session.get("/readyz") as answer:
         assert [reason["part"] for reason in (await answer.json())["reasons"]] == ["stream", "cache"]
 
@@ -114,7 +114,7 @@ async def test_other_paths_and_methods_are_refused() -> None:
 
 async def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
     async with server() as first:
-        with pytest.raises(ConfigurationError, match=f"port {first.port} cannot be listened on.*HTTP_PORT"):
+        with pytest.raises(ConfigurationError, match=f"cannot listen on .* port {first.port}: .*HTTP_PORT"):
             async with server(port=first.port):
                 pass
 
