@@ -26,7 +26,7 @@ HEADERS = {
 }
 
 
-class RefusedError(Exception):
+class RequestRefusedError(Exception):
     """A request that gets a sentence instead of what it asked for."""
 
     def __init__(self, status: HTTPStatus, sentence: str, **headers: str) -> None:
@@ -43,7 +43,7 @@ def guard(log: FilteringBoundLogger) -> Middleware:
         try:
             _check(request)
             response = await handler(request)
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             response = _sentence(request, refusal.status, str(refusal), refusal.headers)
         except web.HTTPException as error:
             response = _sentence(request, HTTPStatus(error.status), _unknown(error), {})
@@ -63,13 +63,13 @@ def guard(log: FilteringBoundLogger) -> Middleware:
 def _check(request: web.Request) -> None:
     hosts = request.headers.getall(hdrs.HOST, [])
     if len(hosts) != 1 or not is_ours(hosts[0], own_address=_own_address(request)):
-        raise RefusedError(
+        raise RequestRefusedError(
             HTTPStatus.MISDIRECTED_REQUEST,
             "This listener answers to localhost only: use http://localhost and the port, "
             "for instance through kubectl port-forward.",
         )
     if request.method not in _READING:
-        raise RefusedError(
+        raise RequestRefusedError(
             HTTPStatus.METHOD_NOT_ALLOWED,
             "This listener only reads; changes go through the table.",
             Allow=", ".join(_READING),

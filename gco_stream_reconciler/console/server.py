@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.console import detail, documents, overview
 from gco_stream_reconciler.console.depths import SAMPLE_SECONDS, DepthHistory, Sample
-from gco_stream_reconciler.console.guard import RefusedError, guard
+from gco_stream_reconciler.console.guard import RequestRefusedError, guard
 from gco_stream_reconciler.console.plain import Json, text
 from gco_stream_reconciler.console.selection import Selection, page_number, select
 from gco_stream_reconciler.console.views import About, ConsoleSource, EndpointDetail
@@ -159,7 +159,7 @@ class ConsoleServer:
             async with asyncio.timeout(_ENDPOINT_SECONDS):
                 return await self._source.endpoint(name)
         except TimeoutError as error:
-            raise RefusedError(
+            raise RequestRefusedError(
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"The table or the cluster gave no answer within {_ENDPOINT_SECONDS:g} s; try again.",
             ) from error
@@ -172,7 +172,7 @@ def _name(request: web.Request) -> str:
 
 def _known(found: EndpointDetail | None) -> EndpointDetail:
     if found is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, "No endpoint of this name is known in this Region.")
+        raise RequestRefusedError(HTTPStatus.NOT_FOUND, "No endpoint of this name is known in this Region.")
     return found
 
 
