@@ -73,7 +73,7 @@ class EndpointJournal:
         self.history.acted(name, record)
         if not error:
             for fields in drifted_groups(action):
-                self._metrics.drift_corrected(action.ref.kind, fields)
+                self._metrics.controller.drift_corrected(action.ref.kind, fields)
 
     def failed(self, name: str, error: str) -> None:
         """A reconcile failed."""

@@ -124,7 +124,7 @@ class Term:
         await Worker(
             queue=self.queue,
             reconciler=self._own.reconciler,
-            observer=self._parts.metrics,
+            observer=self._parts.metrics.controller,
             clock=self._parts.clock,
             log=self._parts.log,
             journal=self._parts.journal,

@@ -33,7 +33,7 @@ class TermParts:
         self._plan_settings = plan_settings
         self.queue = self._queue("endpoints")
         self.status_queue = self._queue("status")
-        self.reactions = ReactionClock(parts.metrics)
+        self.reactions = ReactionClock(parts.metrics.controller)
         self.reporter = StatusReporter(
             table=parts.table,
             queue=self.status_queue,
@@ -42,7 +42,7 @@ class TermParts:
             look_again_after=self._read_again_after,
             region=settings.place.region,
             reads_are_home=settings.place.read_region == settings.place.home_region,
-            observer=parts.metrics,
+            observer=parts.metrics.controller,
             clock=clock,
             now=parts.now,
             log=parts.log,
@@ -72,12 +72,12 @@ class TermParts:
             executor=Executor(
                 cluster=parts.cluster,
                 cache=parts.informers,
-                observer=parts.metrics,
+                observer=parts.metrics.controller,
                 log=parts.log,
                 journal=parts.journal,
             ),
             reporter=self.reporter,
-            items=ItemWriter(parts.table, observer=parts.metrics, log=parts.log),
+            items=ItemWriter(parts.table, observer=parts.metrics.controller, log=parts.log),
             recent=self.recent,
             inventory=self.inventory,
             orphans=Orphans(
@@ -90,7 +90,7 @@ class TermParts:
             look_again=self.queue.add,
             look_again_after=self.queue.add_after,
             reactions=self.reactions,
-            observer=parts.metrics,
+            observer=parts.metrics.controller,
             settings=self._plan_settings,
             clock=parts.clock,
             now=parts.now,
@@ -110,14 +110,14 @@ class TermParts:
                 watch=self._orphans,
                 identity=self._identity,
                 settings=self._plan_settings,
-                observer=parts.metrics,
+                observer=parts.metrics.controller,
                 clock=parts.clock,
                 log=parts.log,
             ),
             identity=self._identity,
             settings=self._plan_settings,
             interval_seconds=parts.settings.controller.effective_resync_seconds,
-            observer=parts.metrics,
+            observer=parts.metrics.controller,
             clock=parts.clock,
             now=parts.now,
             random=parts.random,
@@ -143,7 +143,7 @@ class TermParts:
             identity=self._identity,
             namespace=parts.settings.place.namespace,
             limit=parts.settings.orphans.deletion_limit,
-            observer=parts.metrics,
+            observer=parts.metrics.controller,
             now=parts.now,
             log=parts.log,
         )

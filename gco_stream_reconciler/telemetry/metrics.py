@@ -20,10 +20,10 @@ from gco_stream_reconciler.telemetry.observers import (
     QueueMetrics,
     StreamMetrics,
 )
-from gco_stream_reconciler.telemetry.scrape import Reading, ScrapedGauge, ScrapedGauges
+from gco_stream_reconciler.telemetry.scrape import Reading, ScrapedGauge, register_scraped
 
 
-class QueueView(Protocol):
+class ScrapedQueue(Protocol):
     """What is read from a queue at scrape time. `now` is monotonic seconds."""
 
     name: str
@@ -47,7 +47,7 @@ class QueueView(Protocol):
         """Waiting keys of each lane."""
 
 
-class StreamView(Protocol):
+class ScrapedStream(Protocol):
     """What is read from the stream's consumer at scrape time."""
 
     def unpolled_seconds(self) -> float:
@@ -57,8 +57,8 @@ class StreamView(Protocol):
         """The lag of the shard that is furthest behind."""
 
 
-class Metrics(ControllerMetrics):
-    """Every metric of the process, in one registry that is passed in. Satisfies the controller's observer.
+class Metrics:
+    """Every metric of the process, in one registry that is passed in.
 
     `clock` is monotonic seconds. `endpoint_metrics` False leaves out the gauges that have endpoints' names.
     """
@@ -74,11 +74,11 @@ class Metrics(ControllerMetrics):
         make = Instruments(registry)
         self._instruments = make
         self._clock = clock
-        self._queues: dict[str, QueueView] = {}
-        self._consumer: StreamView | None = None
+        self._queues: dict[str, ScrapedQueue] = {}
+        self._consumer: ScrapedStream | None = None
         self._cached: Callable[[], Mapping[str, int]] | None = None
         make.info("gco_build", "Version of the controller", version=__version__)
-        super().__init__(make)
+        self.controller = ControllerMetrics(make)
         self._added = make.counter("workqueue_adds", "Keys that became dirty", ["name"])
         self._waited = make.histogram("workqueue_queue_duration_seconds", "Time a key waited", ["name"])
         self._worked = make.histogram("workqueue_work_duration_seconds", "Time a key took", ["name"])
@@ -92,9 +92,9 @@ class Metrics(ControllerMetrics):
         self.kubernetes = kubernetes_calls(make)
         self.aws = aws_calls(make)
         self.endpoints = EndpointGauges(clock)
-        ScrapedGauges(make, (*self._of_queues(), *self._of_stream_and_cache(), *self._of_endpoints()))
+        register_scraped(make, (*self._of_queues(), *self._of_stream_and_cache(), *self._of_endpoints()))
         if endpoint_metrics:
-            ScrapedGauges(make, self._of_each_endpoint())
+            register_scraped(make, self._of_each_endpoint())
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
@@ -116,7 +116,7 @@ class Metrics(ControllerMetrics):
 
     # --- Read at scrape time --------------------------------------------------------------------------------------
 
-    def watch_queue(self, queue: QueueView) -> None:
+    def watch_queue(self, queue: ScrapedQueue) -> None:
         """Read this queue at every scrape, instead of an earlier one of its name."""
         self._queues[queue.name] = queue
 
@@ -124,7 +124,7 @@ class Metrics(ControllerMetrics):
         """Read no queue any more: what a former leader has left waiting is nobody's work."""
         self._queues.clear()
 
-    def watch_stream(self, consumer: StreamView | None) -> None:
+    def watch_stream(self, consumer: ScrapedStream | None) -> None:
         """Read lag and age of the last successful poll from here at every scrape; None while nobody polls."""
         self._consumer = consumer
 
@@ -133,7 +133,7 @@ class Metrics(ControllerMetrics):
         self._cached = objects_by_kind
 
     def _of_queues(self) -> tuple[ScrapedGauge, ...]:
-        def of_each(read: Callable[[QueueView], float]) -> Callable[[], Iterable[Reading]]:
+        def of_each(read: Callable[[ScrapedQueue], float]) -> Callable[[], Iterable[Reading]]:
             return lambda: [((queue.name,), read(queue)) for queue in self._queues.values()]
 
         name, now = ("name",), self._clock

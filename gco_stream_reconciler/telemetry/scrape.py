@@ -50,14 +50,16 @@ class ScrapedFamily(Metric):
         """Nothing: the library's constructor sets an empty list."""
 
 
-class ScrapedGauges(Collector):
-    """Several of them, on the instruments' registry from the start."""
+def register_scraped(instruments: Instruments, gauges: Sequence[ScrapedGauge]) -> None:
+    """Declare them, and show them at every scrape of the instruments' registry."""
+    for gauge in gauges:
+        instruments.declare(gauge.name, "gauge", gauge.labels, gauge.meaning)
+    instruments.registry.register(_ScrapedGauges(gauges))
 
-    def __init__(self, instruments: Instruments, gauges: Sequence[ScrapedGauge]) -> None:
+
+class _ScrapedGauges(Collector):
+    def __init__(self, gauges: Sequence[ScrapedGauge]) -> None:
         self._gauges = tuple(gauges)
-        for gauge in gauges:
-            instruments.declare(gauge.name, "gauge", gauge.labels, gauge.meaning)
-        instruments.registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
         """The families, by whose names the registry refuses a second one; nothing is read for that."""

@@ -6,13 +6,13 @@ from gco_stream_reconciler.endpoints.model import CanaryStatus, RegionStatus, St
 from gco_stream_reconciler.telemetry.exposition import pieces
 from gco_stream_reconciler.telemetry.instruments import Instruments
 from gco_stream_reconciler.telemetry.metrics import Metrics
-from gco_stream_reconciler.telemetry.scrape import Reading, ScrapedGauge, ScrapedGauges
+from gco_stream_reconciler.telemetry.scrape import Reading, ScrapedGauge, register_scraped
 
 
 def scraped(*readings: Reading, labels: tuple[str, ...]) -> CollectorRegistry:
     registry = CollectorRegistry()
     gauge = ScrapedGauge("gco_read", "What is \\ read\nat a scrape", labels, lambda: readings)
-    ScrapedGauges(Instruments(registry), [gauge])
+    register_scraped(Instruments(registry), [gauge])
     return registry
 
 

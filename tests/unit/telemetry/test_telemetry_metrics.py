@@ -145,14 +145,14 @@ def test_a_new_terms_queue_takes_the_place_of_the_old_one_and_its_counters_go_on
 
 def test_each_observation_of_the_controller_reaches_its_own_series(metrics: Metrics) -> None:
     before = samples(metrics)
-    metrics.reconciled("success", 0.5)
-    metrics.applied("Deployment", "drift")
-    metrics.applied("Deployment", "drift")
-    metrics.deleted("Ingress")
-    metrics.reacted(0.25)
-    metrics.status_written("conflict")
-    metrics.resynced("success", 3.0, 7)
-    metrics.resynced("failed", 1.0, 0)
+    metrics.controller.reconciled("success", 0.5)
+    metrics.controller.applied("Deployment", "drift")
+    metrics.controller.applied("Deployment", "drift")
+    metrics.controller.deleted("Ingress")
+    metrics.controller.reacted(0.25)
+    metrics.controller.status_written("conflict")
+    metrics.controller.resynced("success", 3.0, 7)
+    metrics.controller.resynced("failed", 1.0, 0)
     metrics.loop_lag(0.125)
     assert changed(metrics, before) == {
         'gco_reconcile_duration_seconds_count{result="success"}': 1,
@@ -236,7 +236,7 @@ def test_leadership_is_one_while_it_lasts(metrics: Metrics) -> None:
 
 def test_the_reaction_histogram_tells_tenths_of_a_second_apart_and_reaches_a_minute(metrics: Metrics) -> None:
     for seconds in (0.02, 0.2, 2, 59, 61):
-        metrics.reacted(seconds)
+        metrics.controller.reacted(seconds)
     found = samples(metrics)
     counts = [
         found[f'gco_reaction_seconds_bucket{{le="{edge}"}}']
@@ -252,15 +252,15 @@ def test_a_scrape_tells_the_version(metrics: Metrics) -> None:
 def test_two_registries_share_nothing(metrics: Metrics, clock: Clock) -> None:
     other = Metrics(CollectorRegistry(), clock=clock)
     queue(metrics, clock).add("a")
-    metrics.reacted(1)
+    metrics.controller.reacted(1)
     assert samples(other)["gco_reaction_seconds_count"] == 0
     assert not [name for name in samples(other) if name.startswith("workqueue_depth")]
 
 
 def test_every_series_explains_itself_and_no_label_is_open_ended(metrics: Metrics, clock: Clock) -> None:
     queue(metrics, clock)
-    metrics.reconciled("success", 1)
-    metrics.applied("Deployment", "absent")
+    metrics.controller.reconciled("success", 1)
+    metrics.controller.applied("Deployment", "absent")
     families = list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
     assert [family.name for family in families if not family.documentation] == []
     labels = {name for family in families for sample in family.samples for name in sample.labels}
