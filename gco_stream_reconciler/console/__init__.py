@@ -18,36 +18,7 @@ Guarantees
     * A page shows 200 endpoints, however many there are; the rest is on further pages.
 
 Not here
-    * Where the facts come from. The console defines `views.ConsoleSource`; `app` satisfies it:
-
-        source = ControllerFacts(readiness, journal, …)                     # app/console_source.py
-        console = ConsoleServer(
-            source=source,
-            about=About(cluster=place.cluster_name, region=place.region, table=place.table_name, version=__version__),
-            host=settings.telemetry.debug_address,                          # DEBUG_ADDRESS, 127.0.0.1
-            port=settings.telemetry.debug_port,                             # DEBUG_PORT, 8081; 0 = any free port
-            now=now,
-            log=log,
-        )
-        await stack.enter_async_context(console)
-        group.create_task(console.sample(), name="console-sampler")         # beside the heartbeat
-
-      While there is no term (a follower) `depth`, `queue` and `stream` return their empty views.
-
-      depth()       from `WorkQueue.depth_by_lane()` and the number of keys in process; called once a second, so not
-                    from a whole snapshot.
-      queue()       `queue_view(term.queue.snapshot())`; WorkQueue's Snapshot fits as it is.
-      endpoints()   a row for every endpoint that a resync's scan or a reconcile has seen, built from the decoded item
-                    and this Region's `RegionStatus` (app/endpoint_journal.py). The canary's weights are those of
-                    `RegionStatus.canary`. What only the cache knows has a row too.
-      endpoint()    reads the item (`Table.get`, which has its deadline), takes the objects from the cache, and runs the
-                    pure `plan` on the two without executing it. `desired`, `observed` and `PlannedAction.manifest` take
-                    the decoded Endpoint, raw objects and manifests as they are: they are redacted here.
-      stream()      one ShardView a shard of the session's lineage, with the reader's Progress where it is being read.
-      leadership()  `elector.is_leader`, `elector.leader_identity` and the own identity.
-
-      One `ActionHistory` for the process: the executor calls `acted` after every action, the worker `failed` after every
-      reconcile that raised; a `forget` follows when the item is gone.
+    * Where the facts come from: `views.ConsoleSource`, satisfied by `app/console_source.py`.
     * Authentication. The listener is on loopback; who reaches it (`kubectl port-forward`) was let in by Kubernetes.
     * A second copy of the state: nothing is kept but the samples of the queue's depth and the last actions.
 """

@@ -109,7 +109,10 @@ class EndpointRow:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """One step of a plan: `apply`, `set replicas` or `delete`; `target` as `Deployment gco-inference/llama`."""
+    """One step of a plan. `target` as `Deployment gco-inference/llama`.
+
+    `action` is `apply`, `set replicas to 3`, `delete`, `annotate` or `take fields over`.
+    """
 
     action: str
     target: str
