@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gco_stream_reconciler.controller.ports import ClusterReads
-from gco_stream_reconciler.errors import RetryableError
+from gco_stream_reconciler.errors import ReconcilerError, RetryableError
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
 from gco_stream_reconciler.planning.observed import KubeObject, Observed
 
@@ -32,21 +32,24 @@ async def decide(
 
 
 async def look_by_name(observed: Observed, refs: Iterable[ObjectRef], cluster: ClusterReads) -> Observed:
-    """With these objects as they are now, present or absent. Raises whatever the cluster raises."""
+    """With these objects as they are now, present or absent. Raises the first ReconcilerError, after all reads have ended."""
     asked = tuple(refs)
 
-    async def read(ref: ObjectRef) -> KubeObject | None:
-        return await cluster.get(ref.kind, ref.namespace, ref.name)
+    async def read(ref: ObjectRef) -> KubeObject | ReconcilerError | None:
+        # An error is kept, not raised: a group whose child fails in the very turn in which it is cancelled raises that
+        # error and not the cancellation (Python 3.11), and a worker that has lost the lease would go on.
+        try:
+            return await cluster.get(ref.kind, ref.namespace, ref.name)
+        except ReconcilerError as error:
+            return error
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in asked}
-    except ExceptionGroup as errors:
-        # All reads are needed, so the first error decides; the others were cancelled.
-        raise errors.exceptions[0] from errors
+    async with asyncio.TaskGroup() as group:
+        tasks = {ref: group.create_task(read(ref), name=f"read {ref}") for ref in asked}
     objects = dict(observed.objects)
     for ref, task in tasks.items():
         found = task.result()
+        if isinstance(found, ReconcilerError):
+            raise found
         if found is None:
             objects.pop(ref, None)
         else:
