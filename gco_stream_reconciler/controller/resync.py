@@ -26,6 +26,8 @@ from gco_stream_reconciler.planning.situation import PlanSettings
 
 _SLICE_SECONDS = 0.005
 _JITTER = 0.1
+# The stream asks for the first run as soon as it is read. Where it cannot be, nobody does.
+_UNASKED_FIRST_RUN_SECONDS = 15.0
 _RETRY_FIRST_SECONDS = 1.0
 _RETRY_SLOWEST_SECONDS = 60.0
 # A candidate may stay unconfirmed beyond its time (a stale cache is no look); that must not mean scan after scan.
@@ -74,6 +76,7 @@ class Resync:
         self._reasons: dict[str, None] = {}
         self._wanted = asyncio.Event()
         self._failures = 0
+        self._has_run = False
         self._slice_ends = 0.0
         self._settled = Settled()
 
@@ -121,6 +124,7 @@ class Resync:
                 self._failed(error, began, reasons)
             else:
                 self._failures = 0
+                self._has_run = True
                 seconds = self._clock() - began
                 self._observer.resynced("success", seconds, queued)
                 level = self._log.info if queued else self._log.debug
@@ -128,7 +132,10 @@ class Resync:
 
     async def _next_reasons(self) -> list[str]:
         jitter = 1 + _JITTER * (2 * self._random.random() - 1)
-        pause = self._interval_seconds * jitter
+        interval = self._interval_seconds
+        if not self._has_run:
+            interval = min(interval, _UNASKED_FIRST_RUN_SECONDS)
+        pause = interval * jitter
         confirm = self._orphans.next_look()
         if self._failures:
             await self._pause_after_failure()

@@ -514,10 +514,28 @@ async def test_a_request_during_a_run_makes_another_after_it() -> None:
 async def test_without_a_request_it_runs_at_the_interval_give_or_take_a_tenth(seed: int) -> None:
     async with resyncing(seed=seed) as it:
         await asyncio.sleep(INTERVAL * 20)
-        pauses = [later - earlier for earlier, later in itertools.pairwise([0.0, *it.table.scans])]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(it.table.scans)]
         assert 18 <= len(pauses) <= 22
         assert all(INTERVAL * 0.9 - 0.1 <= pause <= INTERVAL * 1.1 + 0.1 for pause in pauses)
         assert max(pauses) - min(pauses) > INTERVAL * 0.05
+
+
+async def test_nobody_has_to_ask_for_the_first_run_which_comes_soon() -> None:
+    """The stream asks for it, unless it cannot be read."""
+    async with resyncing() as it:
+        it.put("missing", REGION)
+        await asyncio.sleep(17)
+        assert "missing" in it.queued
+
+
+async def test_a_table_that_is_away_for_a_day_is_asked_every_minute_all_the_time() -> None:
+    async with resyncing() as it:
+        it.table.scan_faults[:] = [UnavailableError("down")] * 2000
+        it.resync.request("start")
+        await asyncio.sleep(86_400)
+        tries = it.table.scans
+        assert 24 * 60 <= len(tries) <= 24 * 120 + 10
+        assert it.runs[-1][0] == "failed"
 
 
 async def test_a_candidate_that_a_stale_cache_leaves_unconfirmed_causes_no_scan_after_scan() -> None:
