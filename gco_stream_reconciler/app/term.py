@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from gco_stream_reconciler.app.parts import Parts
@@ -86,34 +86,36 @@ class Term:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set, then drain and return. A cancellation (the lease was lost) ends at once."""
-        await self._parts.informers.wait_synced()
+        if not await _unless(stopping, self._parts.informers.wait_synced(), name="caches-filled"):
+            return
         self._listed = True
         async with asyncio.TaskGroup() as group:
-            intake = [group.create_task(self.consumer.run(), name="stream-consumer")]
-            events = group.create_task(self._own.announcer.run(), name="events")
-            if not await self._take_stock(group, stopping):
-                _cancel([*intake, events])
-                return
-            intake.append(group.create_task(self._own.resync.run(), name="resync"))
-            workers = self._start(group, "worker", self._workers, self._worker)
-            writers = self._start(group, "status-writer", _STATUS_WRITERS, self.reporter.write_forever)
-            with self._parts.tasks.watching(*intake, events, *workers, *writers):
-                await stopping.wait()
-            await self._drain(intake, workers, writers)
-            events.cancel()
+            try:
+                await self._work(group, stopping)
+            except asyncio.CancelledError:
+                # Before the group waits for its tasks: one that does not feel its cancellation finds its queue shut.
+                self.end()
+                raise
+
+    async def _work(self, group: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        intake = [group.create_task(self.consumer.run(), name="stream-consumer")]
+        events = group.create_task(self._own.announcer.run(), name="events")
+        # Nobody acts before it is known what the table has.
+        if not await _unless(stopping, self._own.resync.take_stock(), name="take-stock"):
+            _cancel([*intake, events])
+            return
+        intake.append(group.create_task(self._own.resync.run(), name="resync"))
+        workers = self._start(group, "worker", self._workers, self._worker)
+        writers = self._start(group, "status-writer", _STATUS_WRITERS, self.reporter.write_forever)
+        with self._parts.tasks.watching(*intake, events, *workers, *writers):
+            await stopping.wait()
+        await self._drain(intake, workers, writers)
+        events.cancel()
 
     def end(self) -> None:
         """Whatever still waits is the next leader's: no timer of this term goes on."""
         self.queue.shut_down()
         self.status_queue.shut_down()
-
-    async def _take_stock(self, group: asyncio.TaskGroup, stopping: asyncio.Event) -> bool:
-        """Learn what the table has before anybody acts; False when it is time to stop instead."""
-        stock = group.create_task(self._own.resync.take_stock(), name="take-stock")
-        stopped = group.create_task(stopping.wait(), name="stopping")
-        await asyncio.wait((stock, stopped), return_when=asyncio.FIRST_COMPLETED)
-        _cancel([task for task in (stock, stopped) if not task.done()])
-        return stock.done() and not stopping.is_set()
 
     def _start(
         self, group: asyncio.TaskGroup, name: str, count: int, run: Callable[[], Awaitable[None]]
@@ -149,6 +151,15 @@ class Term:
         if not await self.status_queue.drain(_STATUS_DRAIN_SECONDS):
             log.warning("status_drain_incomplete", waiting=self.status_queue.depth())
         _cancel(writers)
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None], *, name: str) -> bool:
+    """Do what has to come first; False when it is time to stop instead, which ends it."""
+    async with asyncio.TaskGroup() as group:
+        tasks = (group.create_task(work, name=name), group.create_task(stopping.wait(), name="stopping"))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        _cancel(tasks)
+    return not stopping.is_set()
 
 
 def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

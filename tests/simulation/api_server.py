@@ -31,7 +31,7 @@ Object = dict[str, Any]
 
 class ApiServer:
     """Carries calls out, one at a time. `actor` is whose call that is at this very moment, None for the cluster itself.
-    writes: of processes; changes: by anybody. Both leave out leases and Events.
+    writes: of processes; changes: by anybody. Both leave out leases and Events. forbidden: kinds that nobody may list.
 
     Invariant: `_events[kind]` holds every change of a kind above `_forgotten[kind]`, in order.
     """
@@ -46,12 +46,15 @@ class ApiServer:
         self._forgotten: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, dict[asyncio.Event, None]] = defaultdict(dict)
         self.calls = Calls()
+        self.forbidden: set[str] = set()
         self.generation = 0
         self._floor = 0
         self.store.listen(self._heard)
 
     def answer(self, actor: str, call: Call) -> tuple[int, Object]:
         """Carry out one call of a process."""
+        if call.verb == "list" and call.kind.kind in self.forbidden:
+            return 403, RefusedError(403, f"{actor} may not list {call.kind.plural}", "Forbidden").body
         self.actor = actor
         before = self.store.version
         try:

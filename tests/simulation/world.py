@@ -26,6 +26,8 @@ EPOCH = 1_793_000_000.0
 REGION = "us-east-1"
 OTHER_REGION = "eu-west-1"
 NAMESPACE = "gco-inference"
+# A process that is cancelled may bring what it has begun to its end; nothing of that takes so long.
+_LONGEST_END_SECONDS = 600.0
 _BUGS = frozenset({"reconcile_failed_by_a_bug", "shard_reader_failed_by_a_bug"})
 _WHO: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="?")
 
@@ -119,8 +121,15 @@ class World:
             for replica in self.replicas:
                 replica.kill("at the end")
             for replica in self.replicas:
-                await replica.ended()
+                await self._until_ended(replica)
             structlog.reset_defaults()
+
+    async def _until_ended(self, replica: Replica) -> None:
+        try:
+            async with asyncio.timeout(_LONGEST_END_SECONDS):
+                await replica.ended()
+        except TimeoutError:
+            self.found(f"{replica.name} was cancelled and has not ended after {_LONGEST_END_SECONDS:g} s")
 
     # --- Processes --------------------------------------------------------------------------------------------
 
