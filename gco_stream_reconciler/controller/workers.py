@@ -1,5 +1,6 @@
 """Workers: take a key, reconcile it, decide when to look again."""
 
+import asyncio
 from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
@@ -40,6 +41,8 @@ class Worker:
                 await self._reconcile(key)
             finally:
                 self._queue.done(key)
+            # A look that needs no call never waits; without this, a worker would hold the loop until the queue is empty.
+            await asyncio.sleep(0)
 
     async def _reconcile(self, key: str) -> None:
         began = self._clock()

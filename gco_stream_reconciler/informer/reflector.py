@@ -195,7 +195,12 @@ class Reflector:
 
     async def _follow(self, events: AsyncIterator[WatchEvent]) -> State:
         accepted = heard = False
+        taken = 0
         while True:
+            taken += 1
+            if taken % _SLICE_SIZE == 0:
+                # Events that arrived together are there without waiting: the loop has other work, too.
+                await asyncio.sleep(0)
             try:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     event = await anext(events, None)

@@ -39,7 +39,8 @@ class ScriptedReconciler:
         self.at_work[key] += 1
         self.most_at_work |= self.at_work
         try:
-            await asyncio.sleep(self.seconds)
+            if self.seconds:
+                await asyncio.sleep(self.seconds)
         finally:
             self.at_work[key] -= 1
         found: float | None = self.does.get(key, lambda: None)()
@@ -289,3 +290,17 @@ async def test_a_queue_that_is_shut_down_is_worked_empty_and_ends_the_worker() -
         with pytest.raises(QueueShutDown):
             await it.tasks[0]
         assert [key for _, key in it.reconciler.looks] == ["a", "b", "c"]
+
+
+async def test_looks_that_never_wait_do_not_hold_the_loop() -> None:
+    async with working() as it:
+        it.reconciler.seconds = 0
+        for number in range(100):
+            it.queue.add(f"quiet-{number}")
+        most = 0
+        while it.queue.depth():
+            before = len(it.reconciler.looks)
+            await asyncio.sleep(0)
+            most = max(most, len(it.reconciler.looks) - before)
+        assert len(it.reconciler.looks) == 100
+        assert most <= 2

@@ -132,6 +132,21 @@ async def test_every_page_is_listed_and_what_happens_next_is_followed() -> None:
     assert rig.observer.listings == [5]
 
 
+async def test_a_thousand_events_at_once_do_not_hold_the_loop() -> None:
+    rig = Rig()
+    async with rig.running():
+        await asyncio.sleep(1)
+        for number in range(1000):
+            rig.server.put(f"new-{number}")
+        most = taken = 0
+        while taken < 1000:
+            before = len(rig.changes)
+            await asyncio.sleep(0)
+            taken = len(rig.changes)
+            most = max(most, taken - before)
+        assert most <= 50
+
+
 async def test_items_of_a_listing_get_kind_and_version_as_events_have_them() -> None:
     rig = Rig()
     rig.server.put("a")
