@@ -91,9 +91,19 @@ class StatusReporter:
         """
         known = self._newer_than(endpoint, read_at)
         if known is not None:
+            self._look_again_at_the_table(endpoint, known)
             endpoint = replace(endpoint, region_status={**endpoint.region_status, self._region: known})
         self._journal.seen(endpoint)
         return endpoint
+
+    def _look_again_at_the_table(self, endpoint: Endpoint, known: RegionStatus) -> None:
+        """A replica shows another status than was written: it lags, or somebody has put an earlier item back. Time tells."""
+        shown, written = endpoint.region_status.get(self._region), self._written.get(endpoint.name)
+        if self._reads_are_home or endpoint.name in self._pending or written is None:
+            return
+        if shown is None or not same_report(shown, known):
+            left = written.at + REPLICA_LAG_SECONDS - self._clock()
+            self._look_again_after(endpoint.name, max(left, 0.0) + CONFLICT_SECONDS)
 
     def _newer_than(self, endpoint: Endpoint, read_at: float) -> RegionStatus | None:
         # What was said of an item says nothing about one that was made again under its name.

@@ -1,6 +1,7 @@
 """The status reporter with its own writers, on the real queue and a table in memory."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -337,6 +338,38 @@ async def test_a_replica_that_lags_does_not_bring_the_old_status_back_for_a_whil
         assert it.reporter.with_known_status(old, now()).region_status[REGION].state == "running"
         await asyncio.sleep(2)
         assert it.reporter.with_known_status(old, now()).region_status == {}
+
+
+async def test_a_status_that_is_thrown_away_at_home_is_written_again_once_the_replica_cannot_lag_any_more() -> (
+    None
+):
+    """A concurrent write to the item in another Region wins with the status as it was before."""
+    async with reporting(reads_are_home=False) as it:
+        it.report(replace(RUNNING, replicas_ready=1))
+        await asyncio.sleep(60)
+        before = copy.deepcopy(it.table.items["llama"])
+        it.report(RUNNING)
+        await asyncio.sleep(5)
+        it.table.items["llama"] = before
+        it.report(RUNNING)  # by its record
+        await asyncio.sleep(1)
+        assert (it.stands(), it.looked_again) != (RUNNING, ["llama"])
+        await asyncio.sleep(REPLICA_LAG_SECONDS)
+        assert it.looked_again == ["llama"]
+        it.report(RUNNING)
+        await asyncio.sleep(1)
+        standing = it.stands()
+        assert standing is not None
+        assert standing.replicas_ready == RUNNING.replicas_ready
+
+
+async def test_what_the_replica_shows_of_what_was_written_is_not_looked_at_again() -> None:
+    async with reporting(reads_are_home=False) as it:
+        it.report(RUNNING)
+        await asyncio.sleep(1)
+        it.report(RUNNING)
+        await asyncio.sleep(2 * REPLICA_LAG_SECONDS)
+        assert it.looked_again == []
 
 
 async def test_what_was_known_of_an_item_says_nothing_about_one_that_was_made_again() -> None:
