@@ -182,8 +182,7 @@ class Application:
             raise
         finally:
             self.readiness.term = None
-            self.metrics.watch_stream(None)
-            self.metrics.watch_no_queue()
+            self.metrics.term_ended()
             term.end()
             self._journal.end_term()
 

@@ -51,8 +51,13 @@ class ControllerMetrics:
             self._status.labels(result)
         for result in ("success", "failed"):
             self._resyncs.labels(result)
+        self.nothing_seen()
+
+    def nothing_seen(self) -> None:
+        """No look at table and cluster counts (any more)."""
+        self._orphans.set(0)
         for maker in ("inference_monitor", "another_table"):
-            self._orphans_left.labels(maker)
+            self._orphans_left.labels(maker).set(0)
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended."""

@@ -120,13 +120,16 @@ class Metrics:
         """Read this queue at every scrape, instead of an earlier one of its name."""
         self._queues[queue.name] = queue
 
-    def watch_no_queue(self) -> None:
-        """Read no queue any more: what a former leader has left waiting is nobody's work."""
-        self._queues.clear()
-
-    def watch_stream(self, consumer: ScrapedStream | None) -> None:
-        """Read lag and age of the last successful poll from here at every scrape; None while nobody polls."""
+    def watch_stream(self, consumer: ScrapedStream) -> None:
+        """Read lag and age of the last successful poll from here at every scrape."""
         self._consumer = consumer
+
+    def term_ended(self) -> None:
+        """Tell no more of what only a leader knows: its successor does, and what it has left waiting is nobody's work."""
+        self._queues.clear()
+        self._consumer = None
+        self.stream.shards(0, 0)
+        self.controller.nothing_seen()
 
     def watch_cache(self, objects_by_kind: Callable[[], Mapping[str, int]]) -> None:
         """Read the cache's size from here at every scrape."""

@@ -8,6 +8,7 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.telemetry.metrics import Metrics
 from gco_stream_reconciler.workqueue.queue import WorkQueue
 from gco_stream_reconciler.workqueue.state import Lane
+from tests.doubles.workqueue import NullQueueObserver
 
 
 class Clock:
@@ -180,9 +181,18 @@ class Reading:
         return 1.5
 
 
-def test_nothing_is_told_of_the_stream_while_nobody_reads_it(metrics: Metrics) -> None:
+def test_a_former_leader_tells_nothing_of_what_only_a_leader_knows(metrics: Metrics, clock: Clock) -> None:
+    before = samples(metrics)
+    queue = WorkQueue(name="endpoints", clock=clock, random=Random(1), observer=NullQueueObserver())
+    queue.add("left")
+    metrics.watch_queue(queue)
     metrics.watch_stream(Reading())
-    metrics.watch_stream(None)
+    metrics.stream.shards(2, 5)
+    metrics.controller.orphans_seen(3)
+    metrics.controller.orphans_left("inference_monitor", 2)
+    assert len(changed(metrics, before)) > 5
+    metrics.term_ended()
+    assert changed(metrics, before) == {}
     assert not {"gco_stream_lag_seconds", "gco_stream_last_poll_age_seconds"} & samples(metrics).keys()
 
 
