@@ -71,6 +71,7 @@ class Startup:
                     f"namespace {namespace} does not exist: create it, or set INFERENCE_NAMESPACE and NAMESPACES"
                 ) from error
             except PermissionDeniedError:
+                self._readiness.has("cluster")  # it has answered
                 self._log.debug("namespace_not_readable", namespace=namespace)
 
     async def _patiently(self, part: str, ask: Callable[[], Awaitable[T]]) -> T:
