@@ -60,7 +60,8 @@ class StreamConsumer:
     async def run(self) -> None:
         """Consume for ever, starting over when the table gets another stream.
 
-        Raises StreamNotEnabledError and TableNotFoundError; everything else is tried again with backoff.
+        Raises StreamNotEnabledError and TableNotFoundError where no stream can begin; everything else is tried again with
+        backoff. A stream that is being read goes on for as long as it can be read, whatever becomes of its table.
         """
         backoff = Backoff(self._random, slowest_seconds=_SLOWEST_RESTART_SECONDS)
         while True:
