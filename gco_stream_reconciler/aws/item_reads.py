@@ -16,7 +16,10 @@ from gco_stream_reconciler.errors import ReconcilerError, RetryableError, Thrott
 Item = dict[str, Any]
 
 PATIENCE_SECONDS = 0.05
-"""How long a call on its way keeps the next one waiting: a hung one holds up nobody."""
+"""How long a call on its way keeps the next one waiting."""
+
+ALONE_AFTER_SECONDS = 0.5
+"""How long one waits for a call that another sends, before it reads its name alone: what hangs holds up its sender only."""
 
 MOST_ITEMS = 25
 """Names in one call. The service takes 100, but an answer is parsed in one go, while nothing else runs."""
@@ -69,8 +72,12 @@ class ItemReads:
             batch = self._gathering = _Batch([name])
             outcome = await self._lead(batch)
         else:
-            # Shielded: who goes away takes the answer from nobody.
-            outcome = await asyncio.shield(batch.outcome)
+            # Unlike wait_for, this cancels no future: who goes away takes the answer from nobody.
+            await asyncio.wait((batch.outcome,), timeout=ALONE_AFTER_SECONDS)
+            if not batch.outcome.done():
+                # No storm where all is slow: each call has one who awaits it, as if there were no batches.
+                return await self._one(name)
+            outcome = batch.outcome.result()
         if isinstance(outcome, Found):
             return self._item(name, outcome)
         if isinstance(outcome, RetryableError) or batch.names == [name]:

@@ -304,6 +304,17 @@ async def test_a_name_that_was_left_out_of_an_answer_is_asked_for_again() -> Non
     assert operations(server.asked) == ["GetItem", "BatchGetItem", "GetItem"]
 
 
+async def test_a_dead_connection_costs_one_endpoint_its_read_however_many_went_with_it() -> None:
+    names = [f"endpoint-{number}" for number in range(16)]  # as many as there are workers
+    async with scripted_server(batches_get(says_nothing)) as server, connected(server.url) as it:
+        found = await asyncio.gather(*(it.table.get(name) for name in names), return_exceptions=True)
+    first, sender, *others = found
+    assert isinstance(sender, UnavailableError)
+    assert "no answer within 8 s" in str(sender)
+    assert [first, *others] == [{"endpoint_name": {"S": name}} for name in names if name != names[1]]
+    assert Counter(operations(server.asked)) == {"GetItem": len(names) - 1, "BatchGetItem": 1}
+
+
 async def test_a_policy_without_reads_of_several_costs_calls_and_no_endpoint() -> None:
     answer = refuses("AccessDeniedException")
     async with scripted_server(batches_get(answer)) as server, connected(server.url) as it:

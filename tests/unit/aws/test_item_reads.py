@@ -1,12 +1,20 @@
 """Reads that come together go together, and each gets the answer to its own."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from gco_stream_reconciler.aws.item_reads import MOST_ITEMS, PATIENCE_SECONDS, Found, Item, ItemReads
+from gco_stream_reconciler.aws.item_reads import (
+    ALONE_AFTER_SECONDS,
+    MOST_ITEMS,
+    PATIENCE_SECONDS,
+    Found,
+    Item,
+    ItemReads,
+)
 from gco_stream_reconciler.errors import (
     PermissionDeniedError,
     ReconcilerError,
@@ -26,6 +34,8 @@ class Service:
     def __init__(self, *names: str) -> None:
         self.items = {name: _item(name) for name in names}
         self.calls: list[list[str]] = []
+        self.on_their_way = 0
+        self.most_on_their_way = 0
         self.seconds = CALL_SECONDS
         self.refusals: list[ReconcilerError] = []
         self.refuses_several = False
@@ -47,7 +57,12 @@ class Service:
 
     async def _called(self, names: list[str]) -> None:
         self.calls.append(names)
-        await asyncio.sleep(self.seconds)
+        self.on_their_way += 1
+        self.most_on_their_way = max(self.most_on_their_way, self.on_their_way)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.on_their_way -= 1
         if self.refusals:
             raise self.refusals.pop(0)
 
@@ -116,6 +131,74 @@ async def test_a_call_that_hangs_holds_up_the_others_for_a_moment_only() -> None
     service.calls.clear()
     await _all(service, "a", "b", "b")
     assert service.calls == [["a"], ["b"]]
+
+
+async def _hung_together(service: Service, *names: str) -> list[asyncio.Task[Item | None]]:
+    """Reads that went together into a call that will not answer; the first of them sent it."""
+    async with asyncio.TaskGroup() as before:
+        before.create_task(service.reads.get("before"), name="before")
+        await asyncio.sleep(0)
+        tasks = [asyncio.create_task(service.reads.get(name), name=name) for name in names]
+        await asyncio.sleep(CALL_SECONDS / 2)
+        service.seconds = 3600
+    await asyncio.sleep(0)
+    assert service.calls == [["before"], list(names)]
+    service.seconds = CALL_SECONDS
+    return tasks
+
+
+async def test_who_went_with_a_call_that_hangs_soon_reads_alone() -> None:
+    service = Service("a", "b", "c")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    sender, *others = await _hung_together(service, "a", "b", "c")
+    # What was written since is told too: this call is sent later still.
+    del service.items["b"]
+    assert await asyncio.gather(*others) == [None, _item("c")]
+    assert loop.time() - began == pytest.approx(ALONE_AFTER_SECONDS + CALL_SECONDS)
+    assert service.calls[2:] == [["b"], ["c"]]
+    assert not sender.done()
+    sender.cancel()
+    await asyncio.gather(sender, return_exceptions=True)
+
+
+async def test_who_has_read_alone_is_not_reached_by_the_answer_that_came_too_late() -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    service = Service("a", "b", "c")
+    sender, *others = await _hung_together(service, "a", "b", "c")
+    assert await asyncio.gather(*others) == [_item("b"), _item("c")]
+    service.refusals = [ThrottledError("too late")]
+    assert isinstance((await asyncio.gather(sender, return_exceptions=True))[0], ThrottledError)
+    # The way is free, once.
+    service.calls.clear()
+    assert await _all(service, "a", "b", "c") == [_item("a"), _item("b"), _item("c")]
+    assert service.calls == [["a"], ["b", "c"]]
+    gc.collect()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["while it waits", "while it reads alone"])
+async def test_who_goes_away_from_a_call_that_hangs_leaves_nothing_on_its_way(alone: bool) -> None:
+    service = Service("a", "b", "c")
+    sender, gone, other = await _hung_together(service, "a", "b", "c")
+    await asyncio.sleep(ALONE_AFTER_SECONDS - CALL_SECONDS / 2 if alone else CALL_SECONDS)
+    assert ("b" in [call[0] for call in service.calls]) is alone
+    gone.cancel()
+    assert await other == _item("c")
+    assert gone.cancelled()
+    assert not sender.done()
+    sender.cancel()
+    await asyncio.gather(sender, return_exceptions=True)
+    assert service.on_their_way == 0
+
+
+async def test_however_slow_the_service_there_is_no_more_than_one_call_for_each_that_asks() -> None:
+    names = [f"endpoint-{number}" for number in range(16)]
+    service = Service(*names)
+    service.seconds = 2 * ALONE_AFTER_SECONDS
+    assert await _all(service, *names) == [_item(name) for name in names]
+    assert service.most_on_their_way == len(names)
 
 
 async def test_who_goes_away_takes_the_answer_from_nobody() -> None:
