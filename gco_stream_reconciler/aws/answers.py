@@ -3,6 +3,7 @@
 A page that was cut on the way would be an empty table, a cut item a deleted endpoint, cut records a drained shard.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -10,13 +11,13 @@ from botocore.exceptions import BotoCoreError
 from gco_stream_reconciler import jsontext
 
 # What DynamoDB always says. An absent item and a write are answered with an empty object.
-_MEMBERS = {
-    "BatchGetItem": "Responses",
-    "DescribeStream": "StreamDescription",
-    "DescribeTable": "Table",
-    "GetRecords": "Records",
-    "GetShardIterator": "ShardIterator",
-    "Scan": "Items",
+_MEMBERS: Mapping[str, tuple[str, type]] = {
+    "BatchGetItem": ("Responses", dict),
+    "DescribeStream": ("StreamDescription", dict),
+    "DescribeTable": ("Table", dict),
+    "GetRecords": ("Records", list),
+    "GetShardIterator": ("ShardIterator", str),
+    "Scan": ("Items", list),
 }
 _FIRST_FAILURE = 300
 _SHOWN = 100
@@ -37,6 +38,13 @@ def read_answer(operation: str, status: int, body: bytes) -> dict[str, Any]:
         found = jsontext.parse(body)
     except ValueError:
         found = None
-    if isinstance(found, dict) and (failed or _MEMBERS.get(operation) in (None, *found)):
+    if isinstance(found, dict) and (failed or _has_member(operation, found)):
         return found
     raise UnreadableAnswerError(status=status, operation=operation, start=ascii(body[:_SHOWN]))
+
+
+def _has_member(operation: str, found: Mapping[str, Any]) -> bool:
+    if operation not in _MEMBERS:
+        return True
+    name, kind = _MEMBERS[operation]
+    return isinstance(found.get(name), kind)

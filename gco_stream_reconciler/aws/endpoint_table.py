@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from random import Random
 from typing import Any, TypeVar
 
+from gco_stream_reconciler.aws.answers import UnreadableAnswerError
 from gco_stream_reconciler.aws.calls import with_retries
 from gco_stream_reconciler.aws.conditions import SameEndpoint, Unchanged, whole_map, within_map
 from gco_stream_reconciler.aws.errors import own_errors
@@ -164,7 +166,7 @@ class EndpointTable:
         asked = {"Keys": [_key(name) for name in names], "ConsistentRead": True}
         with own_errors("dynamodb:BatchGetItem", self._local):
             answer = await self._clients.local.batch_get_item(RequestItems={self._name: asked})
-        return _found(answer, names)
+            return _found(answer, names)
 
     async def _pages(self, client: Any, where: str, *, names_only: bool = False) -> AsyncIterator[list[Item]]:
         request: dict[str, Any] = {"TableName": self._name, "ConsistentRead": True}
@@ -212,13 +214,19 @@ def _key(name: str) -> dict[str, Any]:
 
 
 def _found(answer: Mapping[str, Any], names: Sequence[str]) -> Found:
-    tables = answer["Responses"].values()
-    left = [key for table in answer.get("UnprocessedKeys", {}).values() for key in table["Keys"]]
-    return Found(
-        items={_name(item): item for items in tables for item in items},
-        # An answer that speaks of no table says of no item that it is gone.
-        unanswered=frozenset(map(_name, left) if tables else names),
-    )
+    """Raises UnreadableAnswerError: what cannot be read must say of no item that it is gone."""
+    try:
+        tables = answer["Responses"].values()
+        left = [key for table in (answer.get("UnprocessedKeys") or {}).values() for key in table["Keys"]]
+        return Found(
+            items={_name(item): item for items in tables for item in items},
+            # An answer that speaks of no table says of no item that it is gone.
+            unanswered=frozenset(map(_name, left) if tables else names),
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UnreadableAnswerError(
+            status=HTTPStatus.OK, operation="BatchGetItem", start=f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _name(item: Mapping[str, Any]) -> str:

@@ -94,15 +94,19 @@ class ItemReads:
         return batch
 
     async def _lead(self, batch: _Batch) -> Found | ReconcilerError:
-        outcome: Found | ReconcilerError = UnavailableError(
+        given_up = UnavailableError(
             f"read of {self._where}: given up with the call that it was a part of; it is tried again"
         )
+        outcome: Found | ReconcilerError = given_up
         try:
             async with self._turn():
                 self._close(batch)
                 outcome = await self._sent(batch.names)
         except ReconcilerError as error:
             outcome = error
+        except Exception as error:
+            given_up.__cause__ = error  # a bug of ours: the others are told what it was
+            raise
         finally:
             self._close(batch)
             batch.outcome.set_result(outcome)

@@ -239,6 +239,14 @@ async def test_a_success_that_lacks_what_was_asked_for_is_unavailability() -> No
         check(await failures(it, answers), UnavailableError)
 
 
+async def test_a_success_that_has_null_for_what_was_asked_for_is_unavailability() -> None:
+    members = ("Items", "Records", "ShardIterator", "StreamDescription", "Table")
+    empty = ("GetItem", "UpdateItem", "DeleteItem")
+    answers = {name: call for name, call in CALLS.items() if name.split()[0] not in empty}
+    async with scripted_server(gives(dict.fromkeys(members))) as server, connected(server.url) as it:
+        check(await failures(it, answers), UnavailableError)
+
+
 async def test_nobody_listening_is_unavailability() -> None:
     async with scripted_server(page()) as server:
         pass
@@ -278,10 +286,35 @@ async def together(it: Aws) -> list[Any]:
         (gives({}), UnavailableError, "BatchGetItem"),
         (gives({"Responses": {}}), ThrottledError, "left out of the answer"),
         (gives({"Responses": {}, "UnprocessedKeys": {}}), ThrottledError, "left out of the answer"),
+        (gives({"Responses": {}, "UnprocessedKeys": None}), ThrottledError, "left out of the answer"),
+        (gives({"Responses": None}), UnavailableError, "no answer to BatchGetItem"),
+        (gives({"Responses": []}), UnavailableError, "no answer to BatchGetItem"),
+        (gives({"Responses": {"endpoints": None}}), UnavailableError, "no answer to BatchGetItem"),
+        (gives({"Responses": {"endpoints": [{}]}}), UnavailableError, "no answer to BatchGetItem"),
+        (
+            gives({"Responses": {"endpoints": []}, "UnprocessedKeys": {"endpoints": None}}),
+            UnavailableError,
+            "no answer to BatchGetItem",
+        ),
         (breaks_off(b'{"Responses": {'), UnavailableError, "BatchGetItem"),
         (hangs_up, UnavailableError, "BatchGetItem"),
     ],
-    ids=["throttled", "500", "cut", "empty", "no table", "nothing at all", "breaks off", "hangs up"],
+    ids=[
+        "throttled",
+        "500",
+        "cut",
+        "empty",
+        "no table",
+        "nothing at all",
+        "nothing left",
+        "null",
+        "list",
+        "null table",
+        "no names",
+        "null left",
+        "breaks off",
+        "hangs up",
+    ],
 )
 async def test_a_read_of_several_that_fails_says_of_no_item_that_it_is_gone(
     answer: Answer, kind: type[ReconcilerError], said: str

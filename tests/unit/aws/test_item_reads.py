@@ -17,7 +17,6 @@ from gco_stream_reconciler.aws.item_reads import (
 )
 from gco_stream_reconciler.errors import (
     PermissionDeniedError,
-    ReconcilerError,
     TerminalError,
     ThrottledError,
     UnavailableError,
@@ -37,7 +36,7 @@ class Service:
         self.on_their_way = 0
         self.most_on_their_way = 0
         self.seconds = CALL_SECONDS
-        self.refusals: list[ReconcilerError] = []
+        self.refusals: list[Exception] = []
         self.refuses_several = False
         self.leaves_out: set[str] = set()
         self.reads = ItemReads(self.one, self.several, where="table t in r")
@@ -221,6 +220,17 @@ async def test_a_batch_whose_sender_goes_away_is_a_failure_that_is_tried_again(s
     assert isinstance(found[1], asyncio.CancelledError)
     assert isinstance(found[2], UnavailableError)
     assert await _all(service, "b", "c") == [_item("b"), _item("c")]
+
+
+async def test_who_went_with_a_call_that_met_a_bug_is_told_of_it() -> None:
+    service = Service("a", "b", "c")
+    bug = ZeroDivisionError("a bug")
+    service.refusals = [ThrottledError("too much"), bug]
+    first, second, third = await _all(service, "a", "b", "c")
+    assert isinstance(first, ThrottledError)
+    assert second is bug
+    assert isinstance(third, UnavailableError)
+    assert third.__cause__ is bug
 
 
 async def test_a_passing_failure_is_everybodys() -> None:
