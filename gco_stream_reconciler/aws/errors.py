@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
@@ -98,6 +99,11 @@ def own_errors(
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise ConfigurationError(
             f"no AWS credentials for {action}: give the Pod a role (EKS Pod Identity or IRSA), or set AWS_PROFILE"
+        ) from error
+    except CredentialRetrievalError as error:
+        raise UnavailableError(
+            f"{action} on {where}: {error}; it is tried again, check the Pod's role, what hands out its credentials "
+            "and this machine's clock if it lasts"
         ) from error
     except NoRegionError as error:
         raise ConfigurationError("no AWS Region: set REGION") from error

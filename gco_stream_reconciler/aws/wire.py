@@ -15,7 +15,13 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+)
 from yarl import URL
 
 from gco_stream_reconciler import jsontext
@@ -104,9 +110,7 @@ class WireClient:
         return found
 
     async def _signed(self, operation: str, body: bytes) -> Mapping[str, str]:
-        if self._credentials is None:
-            raise NoCredentialsError
-        frozen = await self._credentials.get_frozen_credentials()
+        frozen = await self._frozen_credentials()
         headers = {
             "Content-Type": self._service.content_type,
             "X-Amz-Target": f"{self._service.target_prefix}.{operation}",
@@ -114,6 +118,19 @@ class WireClient:
         signed = self._signer.signed(headers, body, frozen, self._now())
         # Compressed, the body would no longer be what the service's check sum is about.
         return {**signed, "Accept-Encoding": "identity", "User-Agent": self._service.user_agent}
+
+    async def _frozen_credentials(self) -> Any:
+        if self._credentials is None:
+            raise NoCredentialsError
+        try:
+            return await self._credentials.get_frozen_credentials()
+        except (BotoCoreError, ClientError):
+            raise
+        except Exception as error:
+            # A renewal that brings expired ones is a RuntimeError, one that cannot be read whatever the parser raises.
+            raise CredentialRetrievalError(
+                provider=self._credentials.method, error_msg=f"{type(error).__name__}: {error}"
+            ) from error
 
 
 def _check_sum(operation: str, response: aiohttp.ClientResponse, answer: bytes) -> None:

@@ -512,3 +512,29 @@ async def test_credentials_that_cannot_be_fetched_are_unavailability_that_ends()
                     pass
             assert agent.asked
             assert now() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        ({}, "still expired"),
+        ({"Expiration": "tomorrow"}, "tomorrow"),
+        ({"Expiration": None}, "container-role"),
+    ],
+    ids=["still expired", "no time", "null"],
+)
+async def test_credentials_that_are_of_no_use_when_they_are_renewed_are_unavailability(
+    later: Mapping[str, Any], said: str
+) -> None:
+    """After a jump of the clock, or from a source that hands out old ones: botocore raises what is no error of its own."""
+    expired = {
+        "AccessKeyId": "sandbox",
+        "SecretAccessKey": "sandbox",
+        "Token": "sandbox",
+        "Expiration": "2020-01-01T00:00:00Z",
+    }
+    async with scripted_server(gives(expired), gives({**expired, **later})) as agent:
+        given = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials"}
+        async with connected(agent.url, environment=given) as it:
+            check(await failures(it), UnavailableError, said, "it is tried again", "clock")
+        assert not any("X-Amz-Target" in asked.headers for asked in agent.asked)
