@@ -30,7 +30,7 @@ class QueueState:
     """Dirty, processing and delayed keys.
 
     Invariants (see `validate`): a key waits in at most one lane; a waiting key is not in process; only a key in process
-    is in `_again`; every delayed key has a live heap entry.
+    is in `_again`; every delayed key has a live heap entry, and few others are kept.
     """
 
     def __init__(self) -> None:
@@ -132,10 +132,14 @@ class QueueState:
                 return False
         self._delayed[key] = (due, lane)
         heapq.heappush(self._heap, (due, key))
+        self._clear_outdated()
+        return True
+
+    def _clear_outdated(self) -> None:
+        # More than half of them go, so on average this costs each entry as little as its push.
         if len(self._heap) > 2 * len(self._delayed) + _HEAP_SLACK:
             self._heap = [(at, name) for name, (at, _) in self._delayed.items()]
             heapq.heapify(self._heap)
-        return True
 
     def next_due(self) -> float | None:
         """When the earliest delayed key is due."""
@@ -154,6 +158,8 @@ class QueueState:
             _, key = heapq.heappop(self._heap)
             _, lane = self._delayed.pop(key)
             added += self.add(key, lane, now)
+        # A key that is due leaves its later entries behind.
+        self._clear_outdated()
         return added
 
     def waiting_in(self, lane: Lane) -> int:

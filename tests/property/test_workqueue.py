@@ -41,7 +41,15 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, seconds=SECONDS, lane=LANES)
     def add_at(self, key: str, seconds: float, lane: Lane) -> None:
-        due = self.now + seconds
+        self._add_at(key, self.now + seconds, lane)
+
+    @rule(key=KEYS, times=st.sampled_from([8, 66]))
+    def add_at_earlier_and_earlier(self, key: str, times: int) -> None:
+        """Each leaves an outdated entry behind; so many that they must be cleared away."""
+        for number in range(times):
+            self._add_at(key, self.now + 30.0 - number / 4, Lane.TIMER)
+
+    def _add_at(self, key: str, due: float, lane: Lane) -> None:
         held = self.delayed.get(key)
         new = held is None or due < held[0]
         assert self.state.add_at(key, due, lane) is new

@@ -102,3 +102,14 @@ def test_a_time_that_an_earlier_one_replaced_does_not_bring_a_later_one_forward(
     assert state.next_due() == 20
     assert state.add_due(10) == 0
     assert state.delayed() == {"key": (20, Lane.TIMER)}
+
+
+def test_outdated_entries_are_cleared_away_when_the_keys_are_due_too() -> None:
+    state = QueueState()
+    for due in (1000.0, 1.0):
+        for number in range(100):
+            state.add_at(f"k{number}", due, Lane.TIMER)
+    state.add_at("last", 500.0, Lane.TIMER)
+    assert state.add_due(1.0) == 100
+    state.validate()
+    assert state.next_due() == 500.0
