@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 from gco_stream_reconciler import jsontext
 
-# What DynamoDB always says. An absent item and a write are answered with an empty object.
+# What DynamoDB always says. The answer to a write is an empty object.
 _MEMBERS: Mapping[str, tuple[str, type]] = {
     "BatchGetItem": ("Responses", dict),
     "DescribeStream": ("StreamDescription", dict),
@@ -19,6 +19,8 @@ _MEMBERS: Mapping[str, tuple[str, type]] = {
     "GetShardIterator": ("ShardIterator", str),
     "Scan": ("Items", list),
 }
+# What it leaves out where there is none, and never says in another way.
+_ABSENT_OR: Mapping[str, tuple[str, type]] = {"GetItem": ("Item", dict)}
 _FIRST_FAILURE = 300
 _SHOWN = 100
 
@@ -44,6 +46,9 @@ def read_answer(operation: str, status: int, body: bytes) -> dict[str, Any]:
 
 
 def _has_member(operation: str, found: Mapping[str, Any]) -> bool:
+    if operation in _ABSENT_OR:
+        name, kind = _ABSENT_OR[operation]
+        return name not in found or isinstance(found[name], kind)
     if operation not in _MEMBERS:
         return True
     name, kind = _MEMBERS[operation]

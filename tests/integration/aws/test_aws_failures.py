@@ -247,6 +247,14 @@ async def test_a_success_that_has_null_for_what_was_asked_for_is_unavailability(
         check(await failures(it, answers), UnavailableError)
 
 
+async def test_an_item_that_is_no_map_is_not_taken_for_an_item_that_is_gone() -> None:
+    answers = {name: call for name, call in CALLS.items() if name.split()[0] == "GetItem"}
+    assert answers
+    for item in (None, [], "", 0, False):
+        async with scripted_server(gives({"Item": item})) as server, connected(server.url) as it:
+            check(await failures(it, answers), UnavailableError)
+
+
 async def test_nobody_listening_is_unavailability() -> None:
     async with scripted_server(page()) as server:
         pass
