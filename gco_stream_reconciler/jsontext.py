@@ -6,9 +6,13 @@ reader and writer.
 """
 
 import json
+import re
 from typing import Any
 
 import orjson
+
+# What JSON takes as it is, and YAML 1.1 refuses (DEL, C1, noncharacters) or takes for a line end or a mark of the encoding.
+_OTHER_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def parse(text: bytes | str) -> Any:
@@ -25,6 +29,22 @@ def encode(value: Any) -> bytes:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def encode_for_yaml(value: Any) -> bytes:
+    """As `encode`, in a text that is the same value to a reader of YAML 1.1.
+
+    It holds no escaped surrogate pairs, which JSON reads as one character and YAML not at all. Raises ValueError for what
+    such a reader refuses or alters: a lone surrogate, an integer beyond 64 bits; and for what has no JSON.
+    """
+    try:
+        text = orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from error
+    if text.isascii() and b"\x7f" not in text:
+        return text
+    # These stand within strings only, where both languages know the escape.
+    return _OTHER_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()
 
 
 def canonical(value: Any) -> bytes:

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from yarl import URL
 
 from gco_stream_reconciler import __version__, jsontext
-from gco_stream_reconciler.errors import ReconcilerError, UnavailableError
+from gco_stream_reconciler.errors import InvalidObjectError, ReconcilerError, UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
 from gco_stream_reconciler.kube.connection import Connection, Connections
@@ -95,7 +95,8 @@ class KubeClient:
         """One request, one answer.
 
         A write also tells the API server its deadline (`timeout`), so that it gives the write up at about the same
-        time. Raises what `answers.error_of` returns, and UnavailableError for a call without a readable answer.
+        time. Raises what `answers.error_of` returns, UnavailableError for a call without a readable answer, and
+        InvalidObjectError for a body that its media type cannot hold; that one is not sent.
         """
         call = Call(method, path, body=body)
         if method != "GET":
@@ -108,7 +109,7 @@ class KubeClient:
             call=call,
             query=query,
             timeout=timeout,
-            data=None if body is None else jsontext.encode(body),
+            data=None if body is None else _encoded(call, content_type),
             content_type=content_type,
         )
         with self._measured(call) as exchange, _own_errors(call, timeout_seconds):
@@ -194,6 +195,17 @@ async def _send(connection: Connection, request: _Request) -> aiohttp.ClientResp
         proxy_headers=configuration.proxy_headers,
         server_hostname=configuration.tls_server_name,
     )
+
+
+def _encoded(call: Call, content_type: str | None) -> bytes:
+    if content_type is None or "yaml" not in content_type:
+        return jsontext.encode(call.body)
+    try:
+        return jsontext.encode_for_yaml(call.body)
+    except ValueError as error:
+        raise InvalidObjectError(
+            f"{call} not sent: {error}; correct what the endpoint's spec asks for"
+        ) from error
 
 
 def _object(call: Call, answer: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +66,25 @@ def test_what_has_no_json_is_a_type_error(value: object) -> None:
     for write in (jsontext.encode, jsontext.canonical):
         with pytest.raises(TypeError):
             write(value)
+
+
+@given(
+    st.recursive(
+        st.text() | st.sampled_from(["\x7f", "\x85 ", " \u2028 ", "\ufeff", "\uffff", "\U0001f600"]),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_what_is_written_for_a_yaml_reader_is_the_same_to_it(value: object) -> None:
+    text = jsontext.encode_for_yaml(value)
+    assert yaml.safe_load(text) == json.loads(text) == value
+
+
+def test_what_has_no_other_text_in_yaml_is_written_as_ever() -> None:
+    value = {"a": "plain", "b": "Grüße \U0001f600 \u200b\xa0", "c": [1, True, None]}
+    assert jsontext.encode_for_yaml(value) == jsontext.encode(value)
+
+
+@pytest.mark.parametrize("value", [LONE_SURROGATE, BEYOND_64_BITS, {LONE_SURROGATE: 1}, {1, 2}])
+def test_what_yaml_cannot_hold_is_a_value_error(value: object) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        jsontext.encode_for_yaml(value)

@@ -59,6 +59,55 @@ async def test_an_apply_makes_changes_and_repeats_without_writing(api: Cluster) 
         assert again == changed == await kube.get("Service", api.namespace, "a")
 
 
+TEXTS = {
+    "of-every-day": "Grüße, \U0001f600, 你好",
+    "of-json": 'a "b" \\ \\u0041 \t\r\n <&> /',
+    "of-yaml": "- {a: 'b'} # [*c] !d\n---\n~",
+    "control-characters": "".join(map(chr, range(0xA0))),
+    "next-line": " a  \x85  b\x85\x85",
+    "separators": "  \u2028  a  \u2029  \u2029  \u2028\x85 b",
+    "byte-order-marks": "\ufeffa\ufeff",
+    "noncharacters": "\ufdd0\ufffe\uffff\U0001fffe\U0010ffff",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+async def test_a_text_stays_as_it_is_on_its_way_into_the_cluster(api: Cluster, text: str) -> None:
+    container = {
+        "name": "c",
+        "image": "i",
+        "env": [{"name": "A", "value": text}],
+        "args": [text],
+        "command": [text],
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "namespace": api.namespace, "labels": LABELS, "annotations": {"a": text}},
+        "spec": {
+            "selector": {"matchLabels": LABELS},
+            "template": {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}},
+        },
+    }
+    async with objects(api) as kube:
+        (made,) = (await kube.apply(deployment))["spec"]["template"]["spec"]["containers"]
+        assert ascii(made["env"][0]["value"]) == ascii(text)
+        assert (made["args"], made["command"]) == ([text], [text])
+        stands = await kube.get("Deployment", api.namespace, "a") or {}
+        assert stands["metadata"]["annotations"]["a"] == text
+
+
+async def test_what_an_apply_cannot_hold_is_refused_before_it_is_sent(api: Cluster) -> None:
+    async with objects(api) as kube:
+        for value in ("a\ud800", 2**64):
+            odd = service(api)
+            odd["metadata"]["annotations"] = {"a": value}
+            with pytest.raises(
+                errors.InvalidObjectError, match=r"not sent: .+; correct what the endpoint's spec"
+            ):
+                await kube.apply(odd)
+
+
 async def test_an_apply_without_force_is_refused_what_another_owns(api: Cluster) -> None:
     async with objects(api) as kube:
         await kube.apply(service(api))
