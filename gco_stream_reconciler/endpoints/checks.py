@@ -27,6 +27,8 @@ _ODD_PATH = re.compile(r"//|/\.{1,2}(/|$)|%2[fF]")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.=+@/-]*)?")
 _MODEL_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=+@:/-]*")
 _FILE_PATH = re.compile(r"/[A-Za-z0-9_.=+@/-]*")
+# JSON can spell half of a pair; UTF-8 cannot hold it, nor YAML.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ENV_NAME = re.compile(r"[!-<>-~]{1,256}")
 
 
@@ -97,6 +99,8 @@ def scalar_text(value: Any) -> str:
     """A string, or a number or boolean as its text."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+        raise RefusedError("must be valid Unicode, without half of a surrogate pair")
     if isinstance(value, str | int | Decimal):
         return str(value)
     raise RefusedError("must be a string, a number or a boolean")

@@ -118,6 +118,21 @@ def test_environment_becomes_text_and_its_values_never_show() -> None:
     assert "hunter2" not in str(bad.problems)
 
 
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"env": {"M": {"TOKEN": {"S": "hf_\ud800secret"}}}}, "spec.env[TOKEN]"),
+        ({"command": {"L": [{"S": "ok"}, {"S": "hf_secret\udfff"}]}}, "spec.command"),
+        ({"args": {"L": [{"S": "\udc80hf_secret"}]}}, "spec.args"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_a_problem_of_its_item(fields: dict[str, Any], problem: str) -> None:
+    endpoint = decode_endpoint(with_spec(**fields))
+    assert [each.field for each in endpoint.problems] == [problem]
+    assert "surrogate" in endpoint.problems[0].reason
+    assert "secret" not in repr(endpoint)
+
+
 def test_control_characters_in_a_problem_are_escaped_and_long_values_cut() -> None:
     endpoint = decode_endpoint(with_spec(image={"S": "a\nb\x1b[31m" + "x" * 500}))
     (problem,) = endpoint.problems
