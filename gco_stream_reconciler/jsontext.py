@@ -41,15 +41,29 @@ def encode_for_yaml(value: Any) -> bytes:
         text = orjson.dumps(value)
     except orjson.JSONEncodeError as error:
         raise ValueError(str(error)) from error
-    if text.isascii() and b"\x7f" not in text:
+    if _is_plain(text):
         return text
     # These stand within strings only, where both languages know the escape.
     return _OTHER_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()
 
 
 def canonical(value: Any) -> bytes:
-    """The same bytes for equal values: keys sorted, without spaces. Raises as `encode` does."""
+    """The same bytes for equal values, in every version: hashes of them stand in clusters.
+
+    Keys sorted, without spaces, ASCII: what `json.dumps` writes, but for some floats; no manifest holds any.
+    Raises as `encode` does.
+    """
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        return _canonical(value)
+    # The two escape alike within ASCII, DEL excepted.
+    return text if _is_plain(text) else _canonical(value)
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _is_plain(text: bytes) -> bool:
+    return text.isascii() and b"\x7f" not in text

@@ -1,10 +1,11 @@
 """JSON in and out: what orjson refuses still gets its reader and writer."""
 
 import json
+from hashlib import sha256
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gco_stream_reconciler import jsontext
@@ -39,8 +40,35 @@ def test_texts_are_read_as_the_standard_library_reads_them(value: object) -> Non
 def test_equal_values_have_one_canonical_text_without_spaces() -> None:
     one = {"b": [1, {"d": 2, "c": 3}], "a": "ü"}
     other = {"a": "ü", "b": [1, {"c": 3, "d": 2}]}
-    assert jsontext.canonical(one) == jsontext.canonical(other) == '{"a":"ü","b":[1,{"c":3,"d":2}]}'.encode()
+    assert jsontext.canonical(one) == jsontext.canonical(other) == rb'{"a":"\u00fc","b":[1,{"c":3,"d":2}]}'
     assert jsontext.encode(one) == '{"b":[1,{"d":2,"c":3}],"a":"ü"}'.encode()
+
+
+WITHOUT_FLOATS = st.recursive(
+    st.none() | st.booleans() | st.text(st.characters()) | st.integers(-(2**70), 2**70),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+)
+
+
+@given(WITHOUT_FLOATS)
+@example("".join(map(chr, range(0x100))))
+@example({"\uffff": 1, "\U0001f600": 2, "\x7f": 3, "a": 4})
+def test_a_canonical_text_is_the_standard_library_s(value: object) -> None:
+    assert jsontext.canonical(value) == json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"),
+    [
+        ("plain", "9adbd00c390ba1e4"),
+        ("Grüße", "9352c196c2e983c9"),
+        ("a\x7fb", "fb079875702ef922"),
+        ("\U0001f600", "874adbb19c05bb57"),
+    ],
+    ids=ascii,
+)
+def test_hashes_that_stand_in_clusters_stay(text: str, digest: str) -> None:
+    assert sha256(jsontext.canonical({"env": [text]})).hexdigest().startswith(digest)
 
 
 @pytest.mark.parametrize("value", [LONE_SURROGATE, BEYOND_64_BITS, {LONE_SURROGATE: 1}])

@@ -1,5 +1,6 @@
 """Every sample rendered and compared with a file that was read by eye against the contract."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.manifests import root_path
@@ -62,6 +64,15 @@ def test_the_manifests_of_a_sample_are_those_of_its_golden_file(
     if os.environ.get("UPDATE_GOLDEN"):
         file.write_text(yaml.safe_dump_all(objects, sort_keys=False), "utf-8")
     assert list(yaml.safe_load_all(file.read_text("utf-8"))) == objects
+
+
+@pytest.mark.parametrize(("name", "region", "revision"), CASES)
+def test_what_is_hashed_of_a_manifest_is_the_standard_library_s_text(
+    name: str, region: str, revision: int
+) -> None:
+    for obj in rendered(decode_endpoint(sample_item(name)), region, revision):
+        written = json.dumps(obj, sort_keys=True, separators=(",", ":"))
+        assert jsontext.canonical(obj) == written.encode(), "a float, perhaps: its text is not promised"
 
 
 @pytest.mark.parametrize(("name", "region", "revision"), CASES)

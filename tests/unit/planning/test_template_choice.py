@@ -3,6 +3,7 @@
 import copy
 import json
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -139,6 +140,17 @@ def test_another_setting_restarts_no_pod(changes: dict[str, Any]) -> None:
     assert {ref: template(cluster, ref) for ref in before} == before
     assert reported(item).state == State.RUNNING
     assert [plan.notices for plan in plans if plan.notices] == []
+
+
+@pytest.mark.parametrize("text", ["plain", "Grüße", "a\x7fb", "\U0001f600"], ids=ascii)
+def test_whatever_a_template_says_its_hash_is_the_one_that_earlier_builds_recorded(text: str) -> None:
+    item, cluster = running(spec_changes={**MODEL, "env": {"GREETING": text}})
+    before = template(cluster)
+    written = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    recorded = cluster.objects[DEPLOYMENT]["metadata"]["annotations"]["gco.io/template-hash"]
+    assert recorded == sha256(written.encode()).hexdigest()[:16]
+    settle(item, cluster, settings=with_settings(**ALL_CHANGED))
+    assert template(cluster) == before
 
 
 @pytest.mark.parametrize("changes", [{"model_sync_image": "a:9"}, {"root_path_images": ("sglang",)}])
