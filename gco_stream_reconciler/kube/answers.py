@@ -23,14 +23,13 @@ from gco_stream_reconciler.errors import (
     ThrottledError,
     UnavailableError,
 )
+from gco_stream_reconciler.kube.masking import MASK, SHORTEST_SECRET, masked
 from gco_stream_reconciler.printable import escaped, shortened
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # The API server answers an ill-typed or undeclared field in an apply with status 500 and this message.
 _ILL_TYPED = "failed to create typed patch object"
 _LONGEST_MESSAGE = 600
-# Shorter values are no secrets, and masking them would make the message unreadable.
-_SHORTEST_SECRET = 4
 # How validation quotes an environment value. The request that is refused need not hold it: a change of replicas can be
 # refused for what the object had before.
 _QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.)*"|[^\s,]+)')
@@ -48,7 +47,7 @@ class Call:
     @property
     def secrets(self) -> frozenset[str]:
         """Every environment value that was sent: the API server's refusals may quote them."""
-        return frozenset(value for value in _environment_values(self.body) if len(value) >= _SHORTEST_SECRET)
+        return frozenset(value for value in _environment_values(self.body) if len(value) >= SHORTEST_SECRET)
 
     @property
     def permission(self) -> str:
@@ -150,9 +149,7 @@ def _seconds(retry_after: str | None, details: Mapping[str, Any]) -> float | Non
 
 def readable(text: object, secrets: Iterable[str] = ()) -> str:
     """One printable line of at most 600 characters, without the secrets."""
-    line = _QUOTED_VALUE.sub(r"\1***", str(text))
-    for secret in sorted(secrets, key=len, reverse=True):
-        line = line.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+    line = masked(_QUOTED_VALUE.sub(rf"\1{MASK}", str(text)), secrets)
     return shortened(escaped(line.strip()), _LONGEST_MESSAGE)
 
 

@@ -17,8 +17,12 @@ from gco_stream_reconciler.errors import InvalidObjectError, ReconcilerError, Un
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
 from gco_stream_reconciler.kube.connection import Connection, Connections
+from gco_stream_reconciler.printable import shortened
 
 CONNECT_SECONDS = 5.0
+# Of an answer that is no JSON: bytes and characters.
+_LOOKED_THROUGH = 10_000
+_SHOWN = 80
 Query = Mapping[str, str | int]
 
 
@@ -212,9 +216,9 @@ def _object(call: Call, answer: bytes) -> dict[str, Any]:
     try:
         parsed = jsontext.parse(answer)
     except ValueError as error:
-        raise UnavailableError(
-            f"{call}: the answer is not JSON: {readable(answer[:80], call.secrets)}"
-        ) from error
+        # Masked before it is cut to what is shown: half of a secret would not be recognised.
+        said = readable(answer[:_LOOKED_THROUGH].decode("utf-8", "replace"), call.secrets)
+        raise UnavailableError(f"{call}: the answer is not JSON: {shortened(said, _SHOWN)}") from error
     if not isinstance(parsed, dict) or "kind" not in parsed:
         raise UnavailableError(
             f"{call}: the answer is not a Kubernetes object; check the API server's address"

@@ -1,6 +1,7 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import json
 import ssl
 import stat
 from pathlib import Path
@@ -123,6 +124,18 @@ async def test_a_refusal_does_not_quote_a_workload_s_environment() -> None:
         client_of(server.url) as client,
     ):
         with pytest.raises(InvalidObjectError, match=r"Invalid value: \*\*\*"):
+            await client.request("PATCH", PATH, body=body, timeout_seconds=5)
+
+
+@pytest.mark.parametrize("secret", ["pä\"ss'wörd", "long-secret-" * 20])
+async def test_an_answer_that_is_no_json_does_not_tell_a_workload_s_environment(secret: str) -> None:
+    body = {"spec": {"containers": [{"env": [{"name": "T", "value": secret}]}]}}
+    page = f"<html><body>What came in: {json.dumps(secret, ensure_ascii=False)}".encode()
+    async with (
+        raw_server(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + page) as url,
+        client_of(url) as client,
+    ):
+        with pytest.raises(UnavailableError, match=r'not JSON: <html><body>What came in: "\*\*\*"$'):
             await client.request("PATCH", PATH, body=body, timeout_seconds=5)
 
 

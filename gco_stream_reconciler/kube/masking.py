@@ -1,0 +1,78 @@
+"""Takes values out of a message of others that may quote them, in whatever notation. Pure.
+
+A refusal quotes what was sent as Go or JSON or YAML writes it, at times one within the other. Instead of every notation of
+a value, what is left of the message and of the value without any notation is compared: every escape is its character,
+other backslashes are gone, and apostrophes, which YAML doubles.
+"""
+
+import re
+from collections.abc import Iterable
+
+MASK = "***"
+SHORTEST_SECRET = 4
+"""Shorter values are no secrets, and masking them would make the message unreadable."""
+
+# Possessive: an escaped backslash is never taken for a backslash and something else.
+_BACKSLASHES = r"(?:\\(?:u005[cC]|x5[cC])?+)++"
+_ESCAPE = re.compile(
+    rf"{_BACKSLASHES}u(?P<high>[dD][89abAB][0-9a-fA-F]{{2}}){_BACKSLASHES}u(?P<low>[dD][c-fC-F][0-9a-fA-F]{{2}})"
+    rf"|{_BACKSLASHES}(?:u(?P<u>[0-9a-fA-F]{{4}})|U(?P<U>00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{{4}})|x(?P<x>[0-9a-fA-F]{{2}}))"
+    rf"|{_BACKSLASHES}(?P<short>[0abefnrtvNLP_])"
+    rf"|{_BACKSLASHES}|'"
+)
+# Of C, Go and JSON; of YAML.
+_SHORT = dict(zip("0abefnrtv", "\0\a\b\x1b\f\n\r\t\v", strict=True)) | dict(
+    zip("NLP_", "\x85\u2028\u2029\xa0", strict=True)
+)
+_Spans = list[tuple[int, int]]
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `***` for each of the secrets, also where it is quoted."""
+    secrets = frozenset(secrets)
+    hidden = [found.span() for secret in secrets for found in re.finditer(re.escape(secret), text)]
+    if secrets and ("\\" in text or "'" in text):  # else nothing was altered to be quoted
+        plain, spans = _unquoted(text)
+        for wanted in {_unquoted(secret)[0] for secret in secrets}:
+            if len(wanted) >= SHORTEST_SECRET:
+                found = re.finditer(re.escape(wanted), plain)
+                hidden += [(spans[each.start()][0], spans[each.end() - 1][1]) for each in found]
+    return _without(text, hidden)
+
+
+def _unquoted(text: str) -> tuple[str, _Spans]:
+    """A text without notation, and where in it each of the characters that are left stands."""
+    parts: list[str] = []
+    spans: _Spans = []
+    end = 0
+    for found in _ESCAPE.finditer(text):
+        meant = _meant(found)
+        parts += [text[end : found.start()], meant]
+        spans += [*_each(end, found.start()), *[found.span()] * len(meant)]
+        end = found.end()
+    return "".join([*parts, text[end:]]), [*spans, *_each(end, len(text))]
+
+
+def _each(start: int, end: int) -> Iterable[tuple[int, int]]:
+    return zip(range(start, end), range(start + 1, end + 1), strict=True)
+
+
+def _meant(escape: re.Match[str]) -> str:
+    match escape.lastgroup:
+        case "low":
+            return chr(0x10000 + (int(escape["high"], 16) - 0xD800 << 10 | int(escape["low"], 16) - 0xDC00))
+        case "u" | "U" | "x" as form:
+            return chr(int(escape[form], 16)).replace("'", "")
+        case "short":
+            return _SHORT[escape["short"]]
+    return ""
+
+
+def _without(text: str, hidden: _Spans) -> str:
+    shown: list[str] = []
+    end = 0
+    for start, stop in sorted(hidden):
+        if start >= end:
+            shown += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*shown, text[end:]])
