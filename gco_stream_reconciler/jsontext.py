@@ -3,6 +3,10 @@
 orjson refuses what the standard library takes: a lone surrogate, nesting beyond its limit, on the way out an integer beyond
 64 bits. That may be one endpoint's own doing, and must not make a page unreadable that holds others, so it gets a second
 reader and writer.
+
+Write only what can be read again: None, truth, finite numbers, text, lists, and objects with text for keys. Of anything else
+nothing is promised: bytes, sets and most objects raise, but orjson writes dates, UUIDs, enumerations and dataclasses, and
+null for NaN.
 """
 
 import json
@@ -24,7 +28,7 @@ def parse(text: bytes | str) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Without spaces, keys in their order. Raises TypeError, or ValueError for a value that holds itself."""
+    """Without spaces, keys in their order. Raises TypeError, e.g. for bytes, or ValueError for a value that holds itself."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
