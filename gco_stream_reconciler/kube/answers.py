@@ -30,6 +30,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 # The API server answers an ill-typed or undeclared field in an apply with status 500 and this message.
 _ILL_TYPED = "failed to create typed patch object"
 _LONGEST_MESSAGE = 600
+_MOST_LOOKED_THROUGH = 32_768
 # How validation quotes an environment value. The request that is refused need not hold it: a change of replicas can be
 # refused for what the object had before.
 _QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.)*"|[^\s,]+)')
@@ -149,7 +150,11 @@ def _seconds(retry_after: str | None, details: Mapping[str, Any]) -> float | Non
 
 def readable(text: object, secrets: Iterable[str] = ()) -> str:
     """One printable line of at most 600 characters, without the secrets."""
-    line = masked(_QUOTED_VALUE.sub(rf"\1{MASK}", str(text)), secrets)
+    said = str(text)
+    if len(said) > _MOST_LOOKED_THROUGH:
+        # To look through it would hold the loop for seconds, and a part of it may end within a value.
+        return f"{len(said)} characters, which are not shown: they may quote values of the environment"
+    line = masked(_QUOTED_VALUE.sub(rf"\1{MASK}", said), secrets)
     return shortened(escaped(line.strip()), _LONGEST_MESSAGE)
 
 

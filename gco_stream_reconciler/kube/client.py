@@ -21,7 +21,6 @@ from gco_stream_reconciler.printable import shortened
 
 CONNECT_SECONDS = 5.0
 # Of an answer that is no JSON: bytes and characters.
-_LOOKED_THROUGH = 10_000
 _SHOWN = 80
 Query = Mapping[str, str | int]
 
@@ -217,7 +216,7 @@ def _object(call: Call, answer: bytes) -> dict[str, Any]:
         parsed = jsontext.parse(answer)
     except ValueError as error:
         # Masked before it is cut to what is shown: half of a secret would not be recognised.
-        said = readable(answer[:_LOOKED_THROUGH].decode("utf-8", "replace"), call.secrets)
+        said = readable(answer.decode("utf-8", "replace"), call.secrets)
         raise UnavailableError(f"{call}: the answer is not JSON: {shortened(said, _SHOWN)}") from error
     if not isinstance(parsed, dict) or "kind" not in parsed:
         raise UnavailableError(

@@ -135,6 +135,13 @@ def test_a_message_is_one_printable_line_of_bounded_length() -> None:
     assert len(line) == 600
 
 
+def test_of_a_message_that_is_too_long_to_be_looked_through_nothing_is_shown() -> None:
+    """A part of it might end within a value, and the rest of the value would not be recognised."""
+    secret = "hf_" + "a" * 40_000
+    line = readable(f'Invalid value: "{secret}"', [secret])
+    assert line == "40020 characters, which are not shown: they may quote values of the environment"
+
+
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
