@@ -12,8 +12,10 @@ from gco_stream_reconciler.planning.situation import Situation
 
 def refusal_findings(situation: Situation, refused: Refusal) -> Iterator[Finding]:
     """The reason, by the rule that it comes from; then what the watchdog goes on to watch."""
-    yield Finding(refused.rule, "refused", f"{refused.text}; what runs stays as it is, the watchdog goes on")
     standing = as_it_stands(situation)
+    # What stands in a namespace that is not served is not watched.
+    watched = "" if standing is None else ", the watchdog goes on"
+    yield Finding(refused.rule, "refused", f"{refused.text}; what runs stays as it is{watched}")
     if standing is None or not standing.owned:
         return
     yield _exposure(standing)

@@ -138,6 +138,15 @@ def test_a_refused_endpoint_that_was_never_exposed_is_said_to_get_no_ingress() -
     assert text == "not exposed: it has no Ingress, and gets none while it is refused; 0 Pods are ready"
 
 
+def test_of_a_namespace_that_is_not_served_no_watchdog_is_promised() -> None:
+    item, cluster = running()
+    found = explain(item, cluster, replace(SETTINGS, namespaces=("elsewhere",)))
+    ((rule, text),) = says(found, "refused")
+    assert rule == 14
+    assert text.endswith("; what runs stays as it is")
+    assert says(found, "watchdog") == []
+
+
 def test_an_endpoint_whose_namespace_was_changed_is_explained_where_its_objects_stand() -> None:
     settings = replace(SETTINGS, namespaces=(*SETTINGS.namespaces, "other"))
     item, cluster = running()
