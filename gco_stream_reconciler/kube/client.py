@@ -15,6 +15,7 @@ from yarl import URL
 from gco_stream_reconciler import __version__, jsontext
 from gco_stream_reconciler.errors import InvalidObjectError, ReconcilerError, UnavailableError
 from gco_stream_reconciler.kube.answers import Call, error_of, readable
+from gco_stream_reconciler.kube.checked_body import CheckedBody
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
 from gco_stream_reconciler.kube.connection import Connection, Connections
 from gco_stream_reconciler.printable import shortened
@@ -41,6 +42,13 @@ class _Request:
     timeout: aiohttp.ClientTimeout
     data: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
+    may_send: Callable[[], bool] | None = None
+
+    def body(self) -> bytes | CheckedBody | None:
+        """What aiohttp sends, once."""
+        if self.data is None or self.may_send is None:
+            return self.data
+        return CheckedBody(self.data, self.may_send)
 
 
 @dataclass(slots=True)
@@ -94,8 +102,9 @@ class KubeClient:
         body: object = None,
         content_type: str | None = None,
         timeout_seconds: float,
+        may_send: Callable[[], bool] | None = None,
     ) -> dict[str, Any]:
-        """One request, one answer.
+        """One request, one answer. `may_send` is asked when the body goes to the socket; False makes it UnavailableError.
 
         A write also tells the API server its deadline (`timeout`), so that it gives the write up at about the same
         time. Raises what `answers.error_of` returns, UnavailableError for a call without a readable answer, and
@@ -114,6 +123,7 @@ class KubeClient:
             timeout=timeout,
             data=None if body is None else _encoded(call, content_type),
             content_type=content_type,
+            may_send=may_send,
         )
         with self._measured(call) as exchange, _own_errors(call, timeout_seconds):
             async with asyncio.timeout(timeout_seconds), self._answer(exchange, request) as response:
@@ -190,7 +200,7 @@ async def _send(connection: Connection, request: _Request) -> aiohttp.ClientResp
         call.method,
         URL(url, encoded=True),
         headers=headers,
-        data=request.data,
+        data=request.body(),
         timeout=request.timeout,
         # A redirect would carry the request, and the token with it, to somewhere nobody configured.
         allow_redirects=False,

@@ -27,8 +27,8 @@ _UID_MISMATCH = "UID in the precondition"
 class KubeObjects:
     """Reads and writes of single objects, each with a deadline that covers its quick retries.
 
-    `may_write` is asked before every write is sent; `False` refuses it with LeaseNotHeldError. It is where a process
-    that was paused past its lease finds out before it writes.
+    `may_write` is asked before every write, and again when it goes to the socket; `False` refuses it with
+    LeaseNotHeldError. It is where a process that was paused past its lease finds out before it writes.
 
     Every method raises the errors of `answers.error_of`; each says below what it turns into a value instead.
     """
@@ -140,7 +140,13 @@ class KubeObjects:
                     f"{method} {path} not sent: this process does not hold the lease (any more)"
                 )
             return await self._client.request(
-                method, path, query=query, body=body, content_type=content_type, timeout_seconds=seconds
+                method,
+                path,
+                query=query,
+                body=body,
+                content_type=content_type,
+                timeout_seconds=seconds,
+                may_send=self._may_write,
             )
 
         seconds = self._settings.write_timeout_seconds

@@ -224,6 +224,7 @@ class SimulatedKubeClient:
         body: object = None,
         content_type: str | None = None,
         timeout_seconds: float,
+        may_send: Callable[[], bool] | None = None,
     ) -> dict[str, Any]:
         named = NamedCall(method, path)
         call = self._server.calls.of(method, path, query, body, content_type)

@@ -290,3 +290,12 @@ async def test_an_answer_without_a_list_is_no_empty_list() -> None:
     async with objects(says({"kind": "PodList", "apiVersion": "v1"})) as (cluster, _):
         with pytest.raises(errors.UnavailableError, match="no list"):
             await cluster.list_pods("rec", "app=a", 5)
+
+
+async def test_a_lease_that_is_lost_between_the_check_and_the_socket_sends_nothing() -> None:
+    """The process is paused there: the first check was still true."""
+    answers = iter((True, False, False))
+    async with objects(says(DEPLOYMENT), may_write=lambda: next(answers)) as (cluster, server):
+        with pytest.raises(errors.LeaseNotHeldError, match="does not hold the lease"):
+            await cluster.apply(MANIFEST)
+    assert server.asked == []
