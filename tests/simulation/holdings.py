@@ -34,7 +34,10 @@ CAPACITY: Mapping[str, int] = {
 
 
 class Holdings:
-    """One look. lengths: entries of containers by owner, "Class.attribute"; named: texts by owner that contain `name`."""
+    """One look. lengths: entries of containers by owner, "Class.attribute"; named: texts by owner that contain `name`.
+
+    size: bytes, without what the owners of CAPACITY hold: a pool may fill for longer than a day.
+    """
 
     def __init__(self, application: Application, *, name: str | None = None) -> None:
         self.lengths: Counter[str] = Counter()
@@ -53,7 +56,8 @@ class Holdings:
             if id(found) in self._seen or _is_elsewhere(found):
                 continue
             self._seen.add(id(found))
-            self.size += sys.getsizeof(found)
+            if owner not in CAPACITY:
+                self.size += sys.getsizeof(found)
             waiting += self._inside(found, owner)
 
     def _read(self, text: str, owner: str) -> None:
