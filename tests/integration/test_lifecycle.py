@@ -249,11 +249,11 @@ async def test_two_regions_promote_together_and_purge_together(
     writer.create_table()
     async with second_cluster(tmp_path) as (other, other_kubeconfig), controller(writer, kubeconfig):
         writer.deploy("llama", SPEC, [REGION, OTHER])
-        status = await reported(writer, "llama", "running")
+        awaited = f"awaited: {OTHER} (no report yet)"  # said by the look after the one that wrote the Ingress
         await until(
-            "said", lambda: asyncio.to_thread(desired_state, writer), lambda found: found == "deploying"
+            "said", lambda: reported(writer, "llama", "running"), lambda found: found.message == awaited
         )
-        assert status.message == f"awaited: {OTHER} (no report yet)"
+        assert desired_state(writer) == "deploying"
         async with controller(writer, other_kubeconfig, region=OTHER, dynamodb_region=REGION):
             await until(
                 "promoted", lambda: asyncio.to_thread(desired_state, writer), lambda found: found == "running"
