@@ -14,6 +14,7 @@ from aiobotocore.session import AioSession, get_session
 from botocore.httpsession import get_cert_path
 
 from gco_stream_reconciler import __version__
+from gco_stream_reconciler.aws.credentials import retrieval_errors
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.aws.measured import CallObserver, MeasuredClient
 from gco_stream_reconciler.aws.wire import Service, WireClient
@@ -50,7 +51,10 @@ async def open_clients(
     session = get_session()
     config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}")
     async with AsyncExitStack() as stack:
-        with own_errors("a client of dynamodb", place.home_region):
+        with (
+            own_errors("a client of dynamodb", place.home_region),
+            retrieval_errors("the first that answers"),
+        ):
             credentials = await session.get_credentials()
         http = await stack.enter_async_context(_http_session(session))
 

@@ -15,17 +15,12 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoCredentialsError,
-)
+from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from yarl import URL
 
 from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.aws.answers import UnreadableAnswerError, read_answer
+from gco_stream_reconciler.aws.credentials import retrieval_errors
 from gco_stream_reconciler.aws.signature import Signer
 
 _FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
@@ -122,15 +117,8 @@ class WireClient:
     async def _frozen_credentials(self) -> Any:
         if self._credentials is None:
             raise NoCredentialsError
-        try:
+        with retrieval_errors(self._credentials.method):
             return await self._credentials.get_frozen_credentials()
-        except (BotoCoreError, ClientError):
-            raise
-        except Exception as error:
-            # A renewal that brings expired ones is a RuntimeError, one that cannot be read whatever the parser raises.
-            raise CredentialRetrievalError(
-                provider=self._credentials.method, error_msg=f"{type(error).__name__}: {error}"
-            ) from error
 
 
 def _check_sum(operation: str, response: aiohttp.ClientResponse, answer: bytes) -> None:

@@ -44,12 +44,19 @@ class ScriptedServer:
                 path=request.path,
                 query=dict(request.query),
                 headers=dict(request.headers),
-                body=json.loads(body) if body else None,
+                body=_read(body, request.content_type),
             )
         )
         self.was_asked.set()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return await answer(request)
+
+
+def _read(body: bytes, content_type: str) -> Any:
+    """JSON, but for a form, which is what STS is asked with."""
+    if content_type == "application/x-www-form-urlencoded":
+        return body.decode()
+    return json.loads(body) if body else None
 
 
 @contextlib.asynccontextmanager

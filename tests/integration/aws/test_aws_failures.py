@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -546,3 +547,44 @@ async def test_credentials_that_are_of_no_use_when_they_are_renewed_are_unavaila
         async with connected(agent.url, environment=given) as it:
             check(await failures(it), UnavailableError, said, "it is tried again", "clock")
         assert not any("X-Amz-Target" in asked.headers for asked in agent.asked)
+
+
+async def test_first_credentials_that_cannot_be_read_are_unavailability() -> None:
+    for answer in (
+        raw(b"<html>"),
+        gives([]),
+        gives({}),
+        gives({"AccessKeyId": None, "Expiration": "tomorrow"}),
+    ):
+        async with scripted_server(answer) as agent:
+            given = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials"}
+            with pytest.raises(UnavailableError, match=r"dynamodb on us-east-1: .*; it is tried again"):
+                async with connected(agent.url, environment=given):
+                    pass
+
+
+async def test_a_role_that_the_pod_may_not_assume_is_told_as_that(tmp_path: Path) -> None:
+    """IRSA with a trust policy for another service account: no action of DynamoDB is missing."""
+    token = tmp_path / "token"
+    token.write_text("a token", encoding="ascii")
+    refusal = (
+        b'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>'
+        b"<Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message>"
+        b"</Error></ErrorResponse>"
+    )
+    async with scripted_server(raw(refusal, status=403, content_type="text/xml")) as sts:
+        given = {
+            "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/gco",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+            "AWS_REGION": "us-east-1",
+        }
+        async with connected(sts.url, environment=given) as it:
+            found = await failures(it)
+            check(
+                found,
+                UnavailableError,
+                "AccessDenied",
+                "sts:AssumeRoleWithWebIdentity",
+                "check the Pod's role",
+            )
+            assert not any("IAM policy" in str(error) for error in found.values())
