@@ -91,16 +91,18 @@ class StatusReporter:
         """
         known = self._newer_than(endpoint, read_at)
         if known is not None:
-            self._look_again_at_the_table(endpoint, known)
+            self._look_again_at_the_table(endpoint, known, read_at)
             endpoint = replace(endpoint, region_status={**endpoint.region_status, self._region: known})
         self._journal.seen(endpoint)
         return endpoint
 
-    def _look_again_at_the_table(self, endpoint: Endpoint, known: RegionStatus) -> None:
+    def _look_again_at_the_table(self, endpoint: Endpoint, known: RegionStatus, read_at: float) -> None:
         """A replica shows another status than was written: it lags, or somebody has put an earlier item back. Time tells."""
         shown, written = endpoint.region_status.get(self._region), self._written.get(endpoint.name)
         if self._reads_are_home or endpoint.name in self._pending or written is None:
             return
+        if read_at < written.at:
+            return  # the replica was not asked since
         if shown is None or not same_report(shown, known):
             left = written.at + REPLICA_LAG_SECONDS - self._clock()
             self._look_again_after(endpoint.name, max(left, 0.0) + CONFLICT_SECONDS)

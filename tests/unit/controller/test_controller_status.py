@@ -23,6 +23,7 @@ pytestmark = pytest.mark.looptime
 
 REGION = "us-east-1"
 CREATED = "2026-11-01T09:00:00+00:00"
+HOUR = 3600.0
 EPOCH = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 CREATING = RegionStatus(state="creating", replicas_desired=2)
 RUNNING = RegionStatus(state="running", replicas_ready=2, replicas_desired=2)
@@ -370,6 +371,35 @@ async def test_what_the_replica_shows_of_what_was_written_is_not_looked_at_again
         it.report(RUNNING)
         await asyncio.sleep(2 * REPLICA_LAG_SECONDS)
         assert it.looked_again == []
+
+
+async def test_a_read_from_before_the_write_is_no_reason_to_look_again() -> None:
+    """As the remembered one is, which serves the echoes of the very change that was reported."""
+    async with reporting(reads_are_home=False) as it:
+        read = decode_endpoint(it.table.items["llama"]), now()
+        it.reporter.report(it.reporter.with_known_status(*read), RUNNING)
+        await asyncio.sleep(1)
+        assert it.reporter.with_known_status(*read).region_status == {REGION: RUNNING}
+        await asyncio.sleep(2 * REPLICA_LAG_SECONDS)
+        assert it.looked_again == []
+
+
+async def test_a_replica_that_shows_nothing_for_an_hour_is_written_for_at_each_resync_and_no_more() -> None:
+    async with reporting(reads_are_home=False) as it:
+        it.table.items["llama"]["desired_state"] = {"S": "deploying"}
+        shown = decode_endpoint(it.table.items["llama"])
+        read_at, resync_at, ends = -HOUR, now(), now() + HOUR
+        while now() < ends:
+            if now() >= resync_at:
+                resync_at, read_at = resync_at + 300, now()
+            elif not it.looked_again:
+                await asyncio.sleep(0.5)
+                continue
+            elif now() - read_at > 10:  # what was read is remembered for so long
+                read_at = now()
+            it.looked_again.clear()
+            it.reporter.report(it.reporter.with_known_status(shown, read_at), RUNNING)
+        assert len(it.table.writes) == 12
 
 
 async def test_what_was_known_of_an_item_says_nothing_about_one_that_was_made_again() -> None:
