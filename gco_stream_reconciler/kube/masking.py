@@ -6,7 +6,7 @@ other backslashes are gone, and apostrophes, which YAML doubles.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 MASK = "***"
 SHORTEST_SECRET = 4
@@ -30,14 +30,21 @@ _Spans = list[tuple[int, int]]
 def masked(text: str, secrets: Iterable[str]) -> str:
     """`text` with `***` for each of the secrets, also where it is quoted."""
     secrets = frozenset(secrets)
-    hidden = [found.span() for secret in secrets for found in re.finditer(re.escape(secret), text)]
+    hidden = [span for secret in secrets for span in _places(secret, text)]
     if secrets and ("\\" in text or "'" in text):  # else nothing was altered to be quoted
         plain, spans = _unquoted(text)
-        for wanted in {_unquoted(secret)[0] for secret in secrets}:
+        for wanted in {_ESCAPE.sub(_meant, secret) for secret in secrets}:
             if len(wanted) >= SHORTEST_SECRET:
-                found = re.finditer(re.escape(wanted), plain)
-                hidden += [(spans[each.start()][0], spans[each.end() - 1][1]) for each in found]
+                hidden += [(spans[start][0], spans[stop - 1][1]) for start, stop in _places(wanted, plain)]
     return _without(text, hidden)
+
+
+def _places(wanted: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a text stands in another. An endpoint may have thousands of values, too many for a pattern each."""
+    start = text.find(wanted)
+    while start >= 0:
+        yield start, start + len(wanted)
+        start = text.find(wanted, start + len(wanted))
 
 
 def _unquoted(text: str) -> tuple[str, _Spans]:
