@@ -156,6 +156,7 @@ class Application:
             parts = self._parts(client, clients, elector)
             plan_settings = await self._plan_settings(client, parts)
             self.readiness.informers = parts.informers
+            self.readiness.lease = elector.failures
             self.metrics.watch_cache(parts.informers.objects_by_kind)
             self._facts.surroundings = Surroundings(
                 parts.table, parts.cluster, parts.informers, elector, plan_settings

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 
 from gco_stream_reconciler.app.term import Term
 from gco_stream_reconciler.informer.informers import Informers
+from gco_stream_reconciler.leadership.failures import LeaseFailures
 from gco_stream_reconciler.telemetry.health import Reason
 
 UNPOLLED_LIMIT_SECONDS = 30.0
+LEASE_LIMIT_SECONDS = 30.0
 _CACHE_REMEDY = "check the API server and the Role; the log's informer_failed says more"
 
 
@@ -25,6 +27,7 @@ class Readiness:
         }
         self.informers: Informers | None = None
         self.term: Term | None = None
+        self.lease: LeaseFailures | None = None
 
     def waits(self, part: str, problem: str) -> None:
         """The start waits for a part."""
@@ -42,6 +45,13 @@ class Readiness:
             )
         if self.informers is not None:
             yield from self._cache_reasons(self.informers)
+        if self.lease is not None and self.lease.seconds > LEASE_LIMIT_SECONDS:
+            yield Reason(
+                "lease",
+                f"every call has failed for {self.lease.seconds:.0f} s, so this replica cannot lead: "
+                f"{self.lease.last_error}",
+                "check LEASE_NAME, the API server and the Role's rule for leases",
+            )
         if self.term is not None:
             unpolled = self.term.consumer.unpolled_seconds()
             if unpolled > UNPOLLED_LIMIT_SECONDS:

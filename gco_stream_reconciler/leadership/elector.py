@@ -17,6 +17,7 @@ from gco_stream_reconciler.errors import (
     RetryableError,
     TerminalError,
 )
+from gco_stream_reconciler.leadership.failures import FailureObserver, LeaseFailures
 from gco_stream_reconciler.leadership.lease_copy import LeaseCopy, LeaseStore
 from gco_stream_reconciler.leadership.rules import Rules
 from gco_stream_reconciler.leadership.uncancelled import to_its_end
@@ -27,7 +28,7 @@ Lead = Callable[[], Awaitable[None]]
 _SHORTEST_WAIT_SECONDS = 0.001
 
 
-class LeadershipObserver(Protocol):
+class LeadershipObserver(FailureObserver, Protocol):
     """Measurements."""
 
     def leading(self, leads: bool) -> None:
@@ -35,9 +36,6 @@ class LeadershipObserver(Protocol):
 
     def renewed(self, seconds: float) -> None:
         """A renewal took so long."""
-
-    def failed(self, operation: str) -> None:
-        """A call ended in an error: `acquire`, `renew` or `release`."""
 
 
 class LeaderElector:
@@ -76,11 +74,11 @@ class LeaderElector:
         self._random = random
         self._observer = observer
         self._log: FilteringBoundLogger = log or structlog.get_logger()
+        self.failures = LeaseFailures(settings.lease_name, clock=clock, observer=observer, log=self._log)
         # When the request that last won or renewed the lease was sent; None = not leading.
         self._renewed_at: float | None = None
         # An acquisition was sent whose outcome is not known, or may have come about later.
         self._acquiring = False
-        self._last_error = ""
 
     @property
     def is_leader(self) -> bool:
@@ -115,12 +113,16 @@ class LeaderElector:
         """Return once elected."""
         while True:
             try:
-                if await self._acquire():
-                    return
+                elected = await self._acquire()
             except ConflictError:
+                self.failures.succeeded()
                 self._log.debug("lease_taken_by_another", lease=self._copy.name)
             except (RetryableError, TerminalError) as error:
-                self._failed("acquire", error)
+                self.failures.failed("acquire", error)
+            else:
+                self.failures.succeeded()
+                if elected:
+                    return
             now = self._clock()
             await asyncio.sleep(
                 self._rules.next_try(self._copy.observation, now, chance=self._random.random()) - now
@@ -138,7 +140,6 @@ class LeaderElector:
         self._acquiring = False
         self._copy.saw(written)
         self._renewed_at = sent
-        self._last_error = ""
         self._observer.leading(True)
         self._log.info(
             "leadership_won", lease=self._copy.name, identity=record.holder, transitions=record.transitions
@@ -225,7 +226,7 @@ class LeaderElector:
                 failed = False
             except (RetryableError, TerminalError) as error:
                 failed = True
-                self._failed("renew", error)
+                self.failures.failed("renew", error)
         return "not renewed in time"
 
     async def _renew(self) -> bool:
@@ -246,7 +247,7 @@ class LeaderElector:
             return False
         self._copy.saw(written)
         self._renewed_at = sent
-        self._last_error = ""
+        self.failures.succeeded()
         self._observer.renewed(self._clock() - sent)
         return True
 
@@ -257,7 +258,7 @@ class LeaderElector:
                 while not await self._release_once():
                     await self._copy.read()
         except (RetryableError, TerminalError, TimeoutError) as error:
-            self._failed("release", error)
+            self.failures.failed("release", error)
         finally:
             self._acquiring = False
 
@@ -274,14 +275,6 @@ class LeaderElector:
             return False
         self._log.info("leadership_released", lease=self._copy.name)
         return True
-
-    def _failed(self, operation: str, error: Exception) -> None:
-        self._observer.failed(operation)
-        said = f"{type(error).__name__}: {error}"
-        # Candidates try every second: the same failure is worth one line.
-        level = self._log.debug if said == self._last_error else self._log.warning
-        level("lease_call_failed", operation=operation, lease=self._copy.name, error=said)
-        self._last_error = said
 
 
 async def _run(lead: Lead) -> None:

@@ -457,6 +457,34 @@ async def test_a_refused_permission_is_reported_once_and_tried_again(cluster: Cl
     ]
 
 
+async def test_how_long_every_call_has_failed_is_known_until_one_succeeds(cluster: Cluster) -> None:
+    cluster.start("a")
+    await asyncio.sleep(5)
+    second = cluster.start("b")
+    await asyncio.sleep(5)
+    assert (second.elector.failures.seconds, second.elector.failures.last_error) == (0, "")
+    second.connection.refuses = PermissionDeniedError("get leases")
+    await asyncio.sleep(60)
+    assert second.elector.failures.seconds == pytest.approx(59, abs=1.5)
+    assert second.elector.failures.last_error == "PermissionDeniedError: get leases"
+    second.connection.heal()
+    await asyncio.sleep(2)
+    assert (second.elector.failures.seconds, second.elector.failures.last_error) == (0, "")
+    assert second.measurements.leads == []
+
+
+async def test_a_leader_whose_renewals_fail_knows_it_as_well(cluster: Cluster) -> None:
+    first = cluster.start("a")
+    await asyncio.sleep(5)
+    first.connection.refuses = UnavailableError("down")
+    await asyncio.sleep(5)
+    assert 2 < first.elector.failures.seconds < 5.1
+    first.connection.heal()
+    await asyncio.sleep(3)
+    assert first.elector.failures.seconds == 0
+    assert first.measurements.leads == [True]
+
+
 async def test_a_bug_in_a_call_ends_the_run_after_the_work_has_stopped(cluster: Cluster) -> None:
     first = cluster.start("a")
     await asyncio.sleep(5)
