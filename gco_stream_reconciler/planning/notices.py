@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from gco_stream_reconciler.endpoints.images import resolve_image
+from gco_stream_reconciler.endpoints.model import Exposure
 from gco_stream_reconciler.manifests.names import Role
 from gco_stream_reconciler.planning import canary as canaries
 from gco_stream_reconciler.planning import report
@@ -17,7 +18,9 @@ from gco_stream_reconciler.planning.watchdog import Clock, Verdict, Watch
 REMOVED_BY_WATCHDOG = "RemovedByWatchdog"
 
 
-def messages(situation: Situation, template: Template, watch: Watch, replicas: int) -> Iterator[str]:
+def messages(
+    situation: Situation, template: Template, watch: Watch, exposure: Exposure, replicas: int
+) -> Iterator[str]:
     """What the status of a running endpoint says beside its numbers."""
     spec, deployment = situation.endpoint.spec, situation.live("Deployment")
     if spec is not None:
@@ -31,7 +34,8 @@ def messages(situation: Situation, template: Template, watch: Watch, replicas: i
         pods = report.waiting_reasons(situation.observed.pods or ())
         yield f"rollout stalled: {pods or 'past its progress deadline, no Pod says why'}"
     if watch.clock is not None and watch.clock.removals:
-        yield _removal_text(watch.clock)
+        back = "; it is back" if exposure is Exposure.EXPOSED else ""
+        yield f"{_removal_text(watch.clock)}{back}"
     refused = canaries.refusal(situation)
     if refused is not None:
         yield refused

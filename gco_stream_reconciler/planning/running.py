@@ -243,15 +243,16 @@ def _status(
     ingress_will_stand = situation.standing("Ingress") is not None or any(
         isinstance(action, Apply) and action.ref.kind == "Ingress" for action in actions
     )
+    exposure = report.exposure_of(exposed=intent.route.exposed and ingress_will_stand, watch=intent.watch)
     return report.progress(
         situation,
         deployment=deployment,
         desired=intent.replicas,
         settled=settled,
-        exposure=report.exposure_of(exposed=intent.route.exposed and ingress_will_stand, watch=intent.watch),
+        exposure=exposure,
         canary=canaries.status_of(situation, intent.canary, intent.route),
         notes=(
-            *notices.messages(situation, intent.template, intent.watch, intent.replicas),
+            *notices.messages(situation, intent.template, intent.watch, exposure, intent.replicas),
             following.note(intent.template, intent.wanted_reach, intent.reach) or "",
             *wait.notes,
         ),

@@ -46,7 +46,8 @@ def test_the_ingress_goes_when_nothing_was_ready_for_the_threshold_and_is_looked
     assert INGRESS not in cluster.objects
     assert done(cluster) == ["Annotate Service", "Delete Ingress", "Annotate Service"]
     assert reported(item).exposure == Exposure.REMOVED_BY_WATCHDOG
-    assert "watchdog" in (reported(item).message or "")
+    assert "; the Ingress was taken away" in (reported(item).message or "")
+    assert "it is back" not in (reported(item).message or "")
     (notice,) = [notice for plan in plans for notice in plan.notices]
     assert (notice.reason, notice.warning) == ("RemovedByWatchdog", True)
 
@@ -62,6 +63,7 @@ def test_it_comes_back_with_readiness_and_the_clock_is_cleared_after_a_minute_of
     item, plans = settle(item, cluster, ready=False)
     assert INGRESS in cluster.objects
     assert reported(item).exposure == Exposure.EXPOSED
+    assert "the Ingress was taken away; it is back" in (reported(item).message or "")
     assert plans[-1].requeue_after == pytest.approx(60)
     cluster.now += 60
     item, _ = settle(item, cluster, ready=False)
