@@ -1,5 +1,6 @@
 """One HTTP listener, as a context manager."""
 
+import socket
 from typing import Self
 
 from aiohttp import web
@@ -11,7 +12,11 @@ _SHUTDOWN_SECONDS = 1.0
 
 
 class Listener:
-    """Serves an application at an address. setting: the variable that chooses the port, for the error's remedy."""
+    """Serves an application at an address.
+
+    host: "" for every address of the machine, IPv4 and IPv6. setting: the variable that chooses the port, for the error's
+    remedy.
+    """
 
     def __init__(self, app: web.Application, *, host: str, port: int, setting: str) -> None:
         self._host = host
@@ -22,16 +27,24 @@ class Listener:
     async def __aenter__(self) -> Self:
         """Listen. Raises ConfigurationError where the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._wanted_port)
         try:
-            await site.start()
+            await self._site().start()
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigurationError(
-                f"cannot listen on {self._host} port {self._wanted_port}: {error.strerror or error}; "
+                f"cannot listen on {self._host or 'any address'} port {self._wanted_port}: {error.strerror or error}; "
                 f"set {self._setting} (0 takes any)"
             ) from error
         return self
+
+    def _site(self) -> web.BaseSite:
+        if self._host:
+            return web.TCPSite(self._runner, self._host, self._wanted_port)
+        # One socket for both families, so that port 0 is one port.
+        dual = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if dual else socket.AF_INET
+        everywhere = socket.create_server(("", self._wanted_port), family=family, dualstack_ipv6=dual)
+        return web.SockSite(self._runner, everywhere)
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()

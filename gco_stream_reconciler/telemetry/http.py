@@ -28,7 +28,7 @@ class ProbeServer:
         health: Health,
         registry: CollectorRegistry,
         port: int,
-        host: str = "0.0.0.0",  # noqa: S104 - the kubelet and Prometheus come over the pod's address
+        host: str = "",  # the kubelet and Prometheus come over the Pod's address, of either family
     ) -> None:
         self._health = health
         self._registry = registry

@@ -41,6 +41,29 @@ async def asking(probes: ProbeServer) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+async def test_a_pod_is_probed_at_its_address_be_it_of_ipv4_or_ipv6(address: str) -> None:
+    everywhere = ProbeServer(health=Health((), ()), registry=CollectorRegistry(), port=0)
+    async with (
+        everywhere,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session,
+        session.get(f"http://{address}:{everywhere.port}/healthz") as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_port_that_is_taken_at_any_address_is_told_with_the_setting() -> None:
+    def everywhere(port: int) -> ProbeServer:
+        return ProbeServer(health=Health((), ()), registry=CollectorRegistry(), port=port)
+
+    async with everywhere(0) as first:
+        with pytest.raises(
+            ConfigurationError, match=r"cannot listen on any address port \d+: .*; set HTTP_PORT"
+        ):
+            async with everywhere(first.port):
+                pass
+
+
 async def test_a_probe_without_reasons_is_ok() -> None:
     async with asking(server(alive=(well,), ready=(well, well))) as session:
         for path in ("/healthz", "/readyz"):
