@@ -53,6 +53,7 @@ def configure_logging(
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiobotocore.credentials").addFilter(_is_no_errors_shadow)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -61,6 +62,12 @@ def configure_logging(
     )
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger(SERVICE)
     return log
+
+
+def _is_no_errors_shadow(record: logging.LogRecord) -> bool:
+    # A mandatory renewal of credentials that fails is logged with a traceback at each try, and raised as well: the call
+    # that needs them tells of it. One that is only advisory is told here and nowhere else.
+    return record.args != ("mandatory",)
 
 
 def _constant(fields: Mapping[str, str]) -> Processor:

@@ -59,3 +59,13 @@ def test_control_characters_break_no_text_line() -> None:
     log.info("changed", endpoint="x\nforged\x1b[31m")
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
+
+
+def test_a_failed_renewal_of_credentials_is_told_only_where_no_call_fails_for_it() -> None:
+    stream = io.StringIO()
+    configure_logging(TelemetrySettings(), cluster="c", region="r", stream=stream)
+    for period in ("mandatory", "advisory"):
+        text = "Refreshing temporary credentials failed during %s refresh period."
+        logging.getLogger("aiobotocore.credentials").warning(text, period)
+    (line,) = stream.getvalue().splitlines()
+    assert "advisory" in line
