@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gco_stream_reconciler import retries
 from gco_stream_reconciler.aws.errors import CHECK_THE_NETWORK
-from gco_stream_reconciler.errors import UnavailableError
+from gco_stream_reconciler.errors import ReconcilerError, UnavailableError
 
 T = TypeVar("T")
 
@@ -22,10 +22,24 @@ async def within(seconds: float, what: str, call: Awaitable[T]) -> T:
 
 
 async def with_retries(call: Callable[[], Awaitable[T]], *, seconds: float, what: str, random: Random) -> T:
-    """A few quick tries (`retries.with_retries`), all inside one deadline. Only for calls that may be repeated."""
+    """A few quick tries (`retries.with_retries`), all inside one deadline. Only for calls that may be repeated.
+
+    Where the deadline ends a later try, the error is that of the try before: it says more than that time is up.
+    """
+    failed: ReconcilerError | None = None
 
     async def attempt(_seconds_left: float) -> T:
-        return await call()
+        nonlocal failed
+        try:
+            return await call()
+        except ReconcilerError as error:
+            failed = error
+            raise
 
     tries = retries.with_retries(attempt, timeout_seconds=seconds, random=random)
-    return await within(seconds, what, tries)
+    try:
+        return await within(seconds, what, tries)
+    except UnavailableError:
+        if failed is None:
+            raise
+    raise failed

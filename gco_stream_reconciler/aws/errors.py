@@ -7,11 +7,16 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     CredentialRetrievalError,
     HTTPClientError,
+    InvalidConfigError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
 )
 from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
@@ -74,6 +79,7 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "ExpiredIteratorException": (ExpiredIteratorError, "take another iterator"),
     "TrimmedDataAccessException": (TrimmedDataError, "changes were lost, read the whole table"),
 }
+_MISCONFIGURED = (ProfileNotFound, ConfigNotFound, ConfigParseError, InvalidConfigError)
 _SERVER_ERROR = 500
 _NOT_FOUND = "ResourceNotFoundException"
 
@@ -99,6 +105,12 @@ def own_errors(
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise ConfigurationError(
             f"no AWS credentials for {action}: give the Pod a role (EKS Pod Identity or IRSA), or set AWS_PROFILE"
+        ) from error
+    except SSOError as error:
+        raise ConfigurationError(f"{action} on {where}: {error}; run `aws sso login`") from error
+    except _MISCONFIGURED as error:
+        raise ConfigurationError(
+            f"{action} on {where}: {error}; correct AWS_PROFILE or the file that AWS_CONFIG_FILE names"
         ) from error
     except CredentialRetrievalError as error:
         raise UnavailableError(

@@ -11,10 +11,11 @@ from typing import Any
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
+from botocore import UNSIGNED
 from botocore.httpsession import get_cert_path
 
 from gco_stream_reconciler import __version__
-from gco_stream_reconciler.aws.credentials import retrieval_errors
+from gco_stream_reconciler.aws.credentials import CallCredentials
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.aws.measured import CallObserver, MeasuredClient
 from gco_stream_reconciler.aws.wire import Service, WireClient
@@ -46,17 +47,17 @@ async def open_clients(
 ) -> AsyncIterator[Clients]:
     """Open the clients and close them again. AWS_ENDPOINT_URL and its per-service forms are honoured by botocore.
 
-    Raises ConfigurationError where credentials or Region cannot be found, or an endpoint is not a URL.
+    Credentials are looked for by the first call. Raises ConfigurationError for a configuration that cannot be read, a
+    Region that cannot be found, or an endpoint that is not a URL.
     """
     session = get_session()
-    config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}")
+    # Unsigned, it asks for no credentials.
+    config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}", signature_version=UNSIGNED)
+    credentials = CallCredentials(session)
     async with AsyncExitStack() as stack:
-        with (
-            own_errors("a client of dynamodb", place.home_region),
-            retrieval_errors("the first that answers"),
-        ):
-            credentials = await session.get_credentials()
-        http = await stack.enter_async_context(_http_session(session))
+        with own_errors("a client of dynamodb", place.home_region):
+            certificates = _certificates(session)
+        http = await stack.enter_async_context(_http_session(certificates))
 
         async def client(service: str, region: str) -> Any:
             try:
@@ -80,13 +81,20 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _http_session(session: AioSession) -> aiohttp.ClientSession:
-    """Connections as botocore would make them: its certificates, or those of AWS_CA_BUNDLE."""
-    bundle = session.get_config_variable("ca_bundle") or get_cert_path(verify=True)
+def _certificates(session: AioSession) -> ssl.SSLContext:
+    """Those that botocore would trust: its own, or those of AWS_CA_BUNDLE."""
+    bundle = str(session.get_config_variable("ca_bundle") or get_cert_path(verify=True))
+    try:
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the certificates in {bundle} cannot be used: {error.strerror or error}; correct AWS_CA_BUNDLE"
+        ) from error
+
+
+def _http_session(certificates: ssl.SSLContext) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=_CONNECTIONS, ssl=ssl.create_default_context(cafile=str(bundle))
-        ),
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=certificates),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS),
         read_bufsize=_READ_BUFFER_BYTES,
         cookie_jar=aiohttp.DummyCookieJar(),

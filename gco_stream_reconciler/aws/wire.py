@@ -15,12 +15,12 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ClientError, HTTPClientError
 from yarl import URL
 
 from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.aws.answers import UnreadableAnswerError, read_answer
-from gco_stream_reconciler.aws.credentials import retrieval_errors
+from gco_stream_reconciler.aws.credentials import CallCredentials
 from gco_stream_reconciler.aws.signature import Signer
 
 _FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
@@ -70,7 +70,7 @@ class WireClient:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        credentials: Any,
+        credentials: CallCredentials,
         service: Service,
         *,
         proxy: str | None,
@@ -105,7 +105,7 @@ class WireClient:
         return found
 
     async def _signed(self, operation: str, body: bytes) -> Mapping[str, str]:
-        frozen = await self._frozen_credentials()
+        frozen = await self._credentials.frozen()
         headers = {
             "Content-Type": self._service.content_type,
             "X-Amz-Target": f"{self._service.target_prefix}.{operation}",
@@ -113,12 +113,6 @@ class WireClient:
         signed = self._signer.signed(headers, body, frozen, self._now())
         # Compressed, the body would no longer be what the service's check sum is about.
         return {**signed, "Accept-Encoding": "identity", "User-Agent": self._service.user_agent}
-
-    async def _frozen_credentials(self) -> Any:
-        if self._credentials is None:
-            raise NoCredentialsError
-        with retrieval_errors(self._credentials.method):
-            return await self._credentials.get_frozen_credentials()
 
 
 def _check_sum(operation: str, response: aiohttp.ClientResponse, answer: bytes) -> None:

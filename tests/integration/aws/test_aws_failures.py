@@ -13,6 +13,7 @@ from gco_stream_reconciler.aws.endpoint_table import CALL_SECONDS as TABLE_SECON
 from gco_stream_reconciler.aws.streams import CALL_SECONDS as STREAM_SECONDS
 from gco_stream_reconciler.errors import (
     ConditionFailedError,
+    ConfigurationError,
     ExpiredIteratorError,
     LeaseNotHeldError,
     PermissionDeniedError,
@@ -482,14 +483,14 @@ async def test_every_call_ends_at_its_deadline(answer: Answer) -> None:
         assert seconds <= (TABLE_SECONDS if name in TABLE_CALLS else STREAM_SECONDS) + 0.001, name
 
 
-async def test_failures_that_come_slowly_are_not_tried_past_the_deadline() -> None:
+async def test_failures_that_come_slowly_are_not_tried_past_the_deadline_and_the_last_one_is_told() -> None:
     async def slowly(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(3)
         return await refuses("InternalServerError", status=500)(request)
 
     async with scripted_server(slowly) as server, connected(server.url) as it:
         began = now()
-        with pytest.raises(UnavailableError, match=f"item 'llama' of {TABLE}: no answer within 8 s"):
+        with pytest.raises(UnavailableError, match=r"dynamodb:GetItem on .* InternalServerError: a reason"):
             await it.table.get("llama")
         assert now() - began == pytest.approx(TABLE_SECONDS, abs=0.01)
         assert len(server.asked) == 3
@@ -515,11 +516,12 @@ async def test_credentials_that_cannot_be_fetched_are_unavailability_that_ends()
     for answer in (says_nothing, raw(b"busy", status=500), hangs_up):
         async with scripted_server(answer) as agent:
             given = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials"}
-            began = now()
-            with pytest.raises(UnavailableError, match="a client of dynamodb on us-east-1"):
-                async with connected(agent.url, environment=given):
-                    pass
+            async with connected(agent.url, environment=given) as it:
+                began = now()
+                found = await failures(it)
+            assert {type(error) for error in found.values()} == {UnavailableError}
             assert agent.asked
+            assert not any("X-Amz-Target" in asked.headers for asked in agent.asked)
             assert now() - began < 30
 
 
@@ -545,6 +547,8 @@ async def test_credentials_that_are_of_no_use_when_they_are_renewed_are_unavaila
     async with scripted_server(gives(expired), gives({**expired, **later})) as agent:
         given = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials"}
         async with connected(agent.url, environment=given) as it:
+            with pytest.raises(UnavailableError):
+                await it.table.get("llama")  # which finds them
             check(await failures(it), UnavailableError, said, "it is tried again", "clock")
         assert not any("X-Amz-Target" in asked.headers for asked in agent.asked)
 
@@ -558,9 +562,65 @@ async def test_first_credentials_that_cannot_be_read_are_unavailability() -> Non
     ):
         async with scripted_server(answer) as agent:
             given = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials"}
-            with pytest.raises(UnavailableError, match=r"dynamodb on us-east-1: .*; it is tried again"):
-                async with connected(agent.url, environment=given):
-                    pass
+            async with connected(agent.url, environment=given) as it:
+                check(await failures(it), UnavailableError, "retrieving credentials", "it is tried again")
+
+
+async def test_an_agent_that_comes_up_later_is_found_by_the_next_call() -> None:
+    handed_out = {
+        "AccessKeyId": "sandbox",
+        "SecretAccessKey": "sandbox",
+        "Token": "sandbox",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+    async with scripted_server(hangs_up) as agent, scripted_server(gives({"Item": ITEM})) as table:
+        given = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.url}/v1/credentials",
+            "AWS_ENDPOINT_URL": table.url,
+        }
+        async with connected(table.url, environment=given) as it:
+            with pytest.raises(UnavailableError, match="container-role"):
+                await it.table.get("llama")
+            agent.answers[:] = [gives(handed_out)]
+            asked = len(agent.asked)
+            assert await it.table.get("llama") == ITEM
+            assert await it.table.get("llama") == ITEM
+        assert len(agent.asked) == asked + 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"AWS_PROFILE": "nobody"}, r"\(nobody\).*correct AWS_PROFILE"),
+        ({"AWS_CONFIG_FILE": "{folder}/broken"}, "broken.*correct AWS_PROFILE or the file"),
+        ({"AWS_CONFIG_FILE": "{folder}/chain", "AWS_PROFILE": "dev"}, "gone.*correct AWS_PROFILE"),
+        ({"AWS_CONFIG_FILE": "{folder}/sso", "AWS_PROFILE": "dev"}, "run `aws sso login`"),
+        (
+            {"AWS_CA_BUNDLE": "{folder}/nothing"},
+            "nothing cannot be used: No such file.*; correct AWS_CA_BUNDLE",
+        ),
+        ({"AWS_CA_BUNDLE": "{folder}/broken"}, "broken cannot be used: .*; correct AWS_CA_BUNDLE"),
+    ],
+)
+async def test_a_configuration_of_the_sdk_that_is_wrong_is_told_with_its_remedy(
+    environment: Mapping[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").write_text("what is this", encoding="ascii")
+    (tmp_path / "chain").write_text(
+        "[profile dev]\nrole_arn = arn:aws:iam::123456789012:role/gco\nsource_profile = gone\n",
+        encoding="ascii",
+    )
+    (tmp_path / "sso").write_text(
+        "[profile dev]\nsso_session = it\nsso_account_id = 123456789012\nsso_role_name = gco\n"
+        "[sso-session it]\nsso_region = us-east-1\nsso_start_url = https://sso.example/start\n",
+        encoding="ascii",
+    )
+    given = {name: value.format(folder=tmp_path) for name, value in environment.items()}
+    async with scripted_server(gives({})) as server:
+        with pytest.raises(ConfigurationError, match=said):
+            async with connected(server.url, environment=given) as it:
+                await it.table.get("llama")
+        assert not server.asked
 
 
 async def test_a_role_that_the_pod_may_not_assume_is_told_as_that(tmp_path: Path) -> None:
