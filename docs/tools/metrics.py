@@ -95,6 +95,10 @@ not edit. Label values are bounded: kinds, reasons, results, error classes, code
 gauges `gco_endpoint_*`, which `ENDPOINT_METRICS=false` leaves out; they are shown by the leader alone and end with the
 endpoint. Beside these there are the `process_*` and `python_*` series of the client library.
 
+The Prometheus Operator gives its targets a label `endpoint` too, the port's name. The chart's monitors let ours stand
+(`honorLabels: true`); so must a monitor of your own, else the names of endpoints are in `exported_endpoint`. A Prometheus
+with `overrideHonorLabels` honours none: give the monitor `relabelings: [{action: labeldrop, regex: endpoint}]` there.
+
 Queries are written for one Region's controller; add your own selectors (`namespace`, `job`, `region`).
 """
 

@@ -53,6 +53,7 @@ _SCRAPE = _object(
     ["port"],
     port=_TEXT,
     path=_TEXT,
+    honorLabels={"type": "boolean"},
     interval=_TIME,
     scrapeTimeout=_TIME,
     relabelings=_list(_RELABELING),

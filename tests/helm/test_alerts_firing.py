@@ -1,16 +1,27 @@
-"""Alerts fire when they should and stay quiet when not, as Prometheus' own `promtool test rules` sees it (where there is one)."""
+"""Alerts fire when they should and stay quiet when not, as Prometheus' own `promtool test rules` sees it (where there is one).
+
+The series have the labels that a scrape by the chart's monitor gives them.
+"""
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
-from tests.helm.charts import NAMESPACE, RELEASE, everything, only, render
+from docs.tools.metrics import QUERIES
+from tests.helm.charts import Object, everything, only, render, values
+from tests.helm.scrapes import stored
 
 PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is absent (Debian's package prometheus has it): alerts are only parsed"
+)
+RENDERED = render(everything())
+MONITOR = only(RENDERED, "ServiceMonitor")
 
 Series = dict[str, str]
 
@@ -25,10 +36,10 @@ class Case(NamedTuple):
     series: list[Series]
 
 
-def series(name: str, values: str, /, *, pod: str = "a", **labels: str) -> Series:
-    own = {"namespace": NAMESPACE, "job": f"{RELEASE}-gco-stream-reconciler", "pod": pod, **labels}
-    text = ",".join(f'{label}="{value}"' for label, value in own.items())
-    return {"series": f"{name}{{{text}}}", "values": values}
+def series(name: str, samples: str, /, *, pod: str = "a", monitor: Object = MONITOR, **labels: str) -> Series:
+    every = stored(labels, monitor, pod=pod)
+    text = ",".join(f'{label}="{value}"' for label, value in every.items())
+    return {"series": f"{name}{{{text}}}", "values": samples}
 
 
 def stalls(late: str) -> list[Series]:
@@ -78,23 +89,48 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is absent (Debian's package prometheus has it): alerts are only parsed"
-)
+@needs_promtool
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.what}")
 def test_an_alert_fires_exactly_when_it_should(case: Case, tmp_path: Path) -> None:
-    rules, cases = tmp_path / "rules.yaml", tmp_path / "cases.yaml"
-    rules.write_text(yaml.safe_dump(only(render(everything()), "PrometheusRule")["spec"]), "utf-8")
-    cases.write_text(yaml.safe_dump(unit_test(rules, case)), "utf-8")
-    done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", cases], capture_output=True, text=True, timeout=60, check=False
-    )
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump(only(RENDERED, "PrometheusRule")["spec"]), "utf-8")
+    asked = {"eval_time": case.at, "alertname": case.alert, "exp_alerts": []}
+    done = unit_test(tmp_path, case.series, rule_files=[str(rules)], alert_rule_test=[asked])
     said = done.stdout + done.stderr
     # The case expects no alert, so that its labels and annotations need not be said again: one that fires is "got".
     assert ("got:" in said, done.returncode != 0) == (case.fires, case.fires), said
 
 
-def unit_test(rules: Path, case: Case) -> dict[str, Any]:
-    asked = {"eval_time": case.at, "alertname": case.alert, "exp_alerts": []}
-    one = {"interval": "15s", "input_series": case.series, "alert_rule_test": [asked]}
-    return {"rule_files": [str(rules)], "evaluation_interval": "15s", "tests": [one]}
+@needs_promtool
+@pytest.mark.parametrize("kind", ["serviceMonitor", "podMonitor"])
+def test_a_query_about_endpoints_names_those_that_are_down(kind: str, tmp_path: Path) -> None:
+    (monitor,) = (
+        each
+        for each in render(values({"monitoring": {kind: {"enabled": True}}}))
+        if each["kind"].lower() == kind.lower()
+    )
+    metric = "gco_endpoint_zero_ready_seconds"
+    down = [
+        series(metric, "0+15x40", monitor=monitor, endpoint="llama"),
+        series(metric, "0+15x40", monitor=monitor, endpoint="mixtral"),
+        series(metric, "0x40", monitor=monitor, endpoint="phi"),
+    ]
+    ((_, query),) = QUERIES[metric]
+    expected = [{"labels": f'{{endpoint="{name}"}}', "value": 300} for name in ("llama", "mixtral")]
+    done = unit_test(
+        tmp_path, down, promql_expr_test=[{"expr": query, "eval_time": "5m", "exp_samples": expected}]
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def unit_test(
+    folder: Path, given: list[Series], *, rule_files: Sequence[str] = (), **asked: Any
+) -> subprocess.CompletedProcess[str]:
+    """What promtool says of one test; a sample comes every 15 s."""
+    one = {"interval": "15s", "input_series": given, **asked}
+    text = yaml.safe_dump({"rule_files": [*rule_files], "evaluation_interval": "15s", "tests": [one]})
+    cases = folder / "cases.yaml"
+    cases.write_text(text, "utf-8")
+    return subprocess.run(
+        [str(PROMTOOL), "test", "rules", cases], capture_output=True, text=True, timeout=60, check=False
+    )

@@ -6,10 +6,11 @@ from typing import Any
 
 import promql_parser
 import pytest
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from gco_stream_reconciler.telemetry.metrics import Metrics
-from tests.helm.charts import DOCS, everything, only, render, values
+from tests.helm.charts import DOCS, Object, everything, only, render, values
+from tests.helm.scrapes import ENDPOINTS, stored, target
 
 RENDERED = render(everything())
 RULES: list[dict[str, Any]] = only(RENDERED, "PrometheusRule")["spec"]["groups"][0]["rules"]
@@ -147,15 +148,47 @@ def jobs(made: dict[str, Any]) -> set[str]:
 
 
 def test_monitors_scrape_the_metrics_of_this_release_only() -> None:
-    monitor = {"enabled": True, "interval": "15s", "labels": {"release": "stack"}}
-    for kind, field, endpoints in (
-        ("ServiceMonitor", "serviceMonitor", "endpoints"),
-        ("PodMonitor", "podMonitor", "podMetricsEndpoints"),
-    ):
-        made = only(render(values({"monitoring": {field: monitor}})), kind)
+    for made in monitors(interval="15s", labels={"release": "stack"}):
         assert made["metadata"]["labels"]["release"] == "stack"
         assert made["spec"]["namespaceSelector"] == {"matchNames": ["gco-system"]}
-        assert made["spec"][endpoints] == [{"port": "http", "path": "/metrics", "interval": "15s"}]
+        assert made["spec"][ENDPOINTS[made["kind"]]] == [
+            {"port": "http", "path": "/metrics", "honorLabels": True, "interval": "15s"}
+        ]
+
+
+def test_a_scrape_keeps_every_label_that_the_program_gives() -> None:
+    """The Operator's target label `endpoint` is the port's name; the program's is an endpoint's."""
+    own = {label: f"a {label}" for label in labels_of_the_process()}
+    assert "endpoint" in own
+    for monitor in monitors():
+        assert stored(own, monitor).items() >= own.items()
+
+
+def test_the_program_gives_no_label_that_tells_who_was_scraped() -> None:
+    """Honoured, it would hide the target's, which alerts and panels select by."""
+    for monitor in monitors():
+        assert labels_of_the_process() & target(monitor).keys() == {"endpoint"}
+
+
+def monitors(**given: Any) -> list[Object]:
+    """The chart's ServiceMonitor and its PodMonitor; only one of them can be switched on."""
+    switched_on = {"enabled": True, **given}
+    return [
+        only(render(values({"monitoring": {field: switched_on}})), kind)
+        for kind, field in (("ServiceMonitor", "serviceMonitor"), ("PodMonitor", "podMonitor"))
+    ]
+
+
+def labels_of_the_process() -> set[str]:
+    """Names of all labels that a scrape can show: of the metrics that are declared, and of the client library's."""
+    registry = CollectorRegistry()
+    for collector in (GCCollector, PlatformCollector, ProcessCollector):
+        collector(registry=registry)
+    declared = Metrics(CollectorRegistry(), clock=lambda: 0.0).definitions
+    own = {label for definition in declared for label in definition.labels}
+    return own | {
+        label for family in registry.collect() for sample in family.samples for label in sample.labels
+    }
 
 
 def test_the_dashboards_panels_are_distinct_and_do_not_overlap() -> None:

@@ -2,6 +2,8 @@
 {{- define "reconciler.scrape" -}}
 - port: http
   path: /metrics
+  # The Operator's label `endpoint` is the port's name, ours an endpoint's. No other label of ours is a target's, too.
+  honorLabels: true
   {{- with .interval }}
   interval: {{ . }}
   {{- end }}
