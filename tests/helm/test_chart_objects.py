@@ -156,6 +156,19 @@ def test_two_replicas_hand_over_without_a_gap() -> None:
     assert budget["selector"] == deployment["selector"]
 
 
+def test_recreate_stands_alone_where_the_api_server_refuses_a_rolling_update_beside_it() -> None:
+    def strategy(**given: Any) -> Any:
+        return only(render(values({"updateStrategy": given})), "Deployment")["spec"]["strategy"]
+
+    # Helm merges maps, so the default's rollingUpdate stands beside a type that is given alone.
+    assert strategy(type="Recreate") == {"type": "Recreate"}
+    assert strategy(rollingUpdate=None) == {"type": "RollingUpdate"}
+    assert strategy(rollingUpdate={"maxSurge": "50%"}) == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0},
+    }
+
+
 def test_a_single_replica_has_no_disruption_budget() -> None:
     assert not [each for each in render(values({"replicas": 1})) if each["kind"] == "PodDisruptionBudget"]
 
