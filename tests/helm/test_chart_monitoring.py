@@ -109,7 +109,7 @@ def test_alerts_can_be_left_out_labelled_linked_and_added_to() -> None:
                 "prometheusRule": {
                     "enabled": True,
                     "labels": {"release": "stack", "app.kubernetes.io/name": "stolen"},
-                    "alertLabels": {"team": "inference", "severity": "none"},
+                    "alertLabels": {"team": "inference"},
                     "runbookUrl": "https://wiki.example/operate",
                     "disabled": ["GcoTwoLeaders"],
                     "extraRules": [rule],
@@ -126,6 +126,17 @@ def test_alerts_can_be_left_out_labelled_linked_and_added_to() -> None:
     leaderless = rules["GcoNoLeader"]
     assert leaderless["labels"] == {"severity": "critical", "region": "us-east-1", "team": "inference"}
     assert leaderless["annotations"]["runbook_url"] == "https://wiki.example/operate#gconoleader"
+
+
+def test_labels_of_alerts_that_are_given_win_over_the_charts() -> None:
+    given = {"severity": "none", "region": "us", "team": "inference"}
+    rule = {"enabled": True, "alertLabels": given}
+    made = only(
+        render(values({"monitoring": {"podMonitor": {"enabled": True}, "prometheusRule": rule}})),
+        "PrometheusRule",
+    )
+    for each in made["spec"]["groups"][0]["rules"]:
+        assert each["labels"] == given
 
 
 def test_alerts_follow_the_job_of_whatever_scrapes() -> None:
