@@ -20,6 +20,7 @@ from tests.helm.charts import (
     only,
     pod,
     render,
+    texts,
     values,
 )
 from tests.helm.operator_schemas import SCHEMAS
@@ -204,6 +205,18 @@ def test_selectors_choose_the_pods_of_this_release_and_keep_their_labels() -> No
     assert only(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == wanted
     service = only(objects, "Service")["metadata"]["labels"]
     assert service.items() >= only(objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items()
+
+
+def test_a_pods_annotation_of_the_chart_can_be_replaced() -> None:
+    def annotations(**given: str) -> Any:
+        text = texts(values({"podAnnotations": given}))["gco-stream-reconciler/templates/deployment.yaml"]
+        assert text.count("kubectl.kubernetes.io/default-container:") == 1
+        return yaml.safe_load(text)["spec"]["template"]["metadata"]["annotations"]
+
+    key = "kubectl.kubernetes.io/default-container"
+    assert annotations() == {key: "controller"}
+    assert annotations(note="a") == {key: "controller", "note": "a"}
+    assert annotations(**{key: "proxy"}) == {key: "proxy"}
 
 
 def test_a_new_version_of_the_chart_alone_restarts_no_pod() -> None:
