@@ -5,7 +5,33 @@ from typing import Any
 import helm_python as helm
 import pytest
 
-from tests.helm.charts import CHART, environment, render, texts, values
+from tests.helm.charts import CHART, environment, pod, render, texts, values
+
+REPOSITORIES = (
+    "gco-stream-reconciler",
+    "a/b/c",
+    "a__b/c.d/e--f_g",
+    "registry.example/x",
+    "localhost:5000/x",
+    "Registry.example:443/team-a/x",
+    "[2001:db8::1]:5000/x",
+    "111122223333.dkr.ecr.us-east-1.amazonaws.com/gco-stream-reconciler",
+)
+NO_REPOSITORIES = (
+    "",
+    "a:b",
+    "r/x:1.2.3",
+    "localhost:5000",
+    "localhost:5000/x:1",
+    "localhost:port/x",
+    "r/x@sha256:" + "a" * 64,
+    "r/x:tag with blanks",
+    "https://r/x",
+    "r/X",
+    "r//x",
+    "r/x/",
+    "r/x_",
+)
 
 REFUSED_BY_SCHEMA: list[tuple[dict[str, Any], str]] = [
     ({"image": {"repository": "r/x"}}, "missing property 'region'"),
@@ -29,7 +55,7 @@ REFUSED_BY_SCHEMA: list[tuple[dict[str, Any], str]] = [
     (values({"logging": {"level": "TRACE"}}), "'/logging/level'"),
     (values({"ports": {"http": 0}}), "'/ports/http'"),
     (values({"image": {"digest": "sha256:abc"}}), "'/image/digest'"),
-    (values({"image": {"repository": "r/x:tag with blanks"}}), "'/image/repository'"),
+    *((values({"image": {"repository": wrong}}), "'/image/repository'") for wrong in NO_REPOSITORIES),
     (values({"settings": {"STARTUP_LIMIT_SECOND": 60}}), "additional properties 'STARTUP_LIMIT_SECOND'"),
     (values({"settings": {"STARTUP_LIMIT_SECONDS": 5}}), "'/settings/STARTUP_LIMIT_SECONDS'"),
     (values({"settings": {"STREAM_AUDIT_SECONDS": 31}}), "'/settings/STREAM_AUDIT_SECONDS'"),
@@ -82,6 +108,12 @@ def test_values_that_contradict_each_other_are_refused_with_both_names(
     with pytest.raises(helm.HelmError) as refusal:
         render(values(given))
     assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES)
+def test_a_repository_may_name_a_registry_with_its_port(repository: str) -> None:
+    (container,) = pod(render(values({"image": {"repository": repository}})))["containers"]
+    assert container["image"].rpartition(":")[0] == repository
 
 
 def test_the_schema_names_every_value_of_the_chart() -> None:
