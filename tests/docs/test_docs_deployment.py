@@ -54,6 +54,15 @@ def test_files_in_commands_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_image_that_is_pushed_is_the_one_that_is_built_into_the_repository_that_is_made() -> None:
+    built, pushed, made = (
+        re.findall(rf"{command} (\S+)", typed())
+        for command in (r"docker/build", r"docker push", r"create-repository .*--repository-name")
+    )
+    assert built == pushed
+    assert [image.partition("/")[2].partition(":")[0] for image in built] == made
+
+
 def test_the_refusal_that_is_shown_is_the_charts_own() -> None:
     with pytest.raises(helm.HelmError) as refused:
         texts({**example("us-east-1"), "resyncSeconds": 9})
