@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
-from gco_stream_reconciler.controller.cleanup import LEDGER_NAME
 from gco_stream_reconciler.manifests.names import LABEL_MANAGED_BY, LABEL_TYPE, MANAGED_BY, TYPE_INFERENCE
+from gco_stream_reconciler.settings import LEDGER_NAME
 
 _CONTROLLERS = ("ingress.k8s.aws/alb", "eks.amazonaws.com/alb")
 _LEASES = ("coordination.k8s.io", "leases")

@@ -21,9 +21,7 @@ from gco_stream_reconciler.planning.orphans import (
 )
 from gco_stream_reconciler.planning.ownership import FIELD_MANAGER
 from gco_stream_reconciler.planning.strays import endpoint_of
-
-LEDGER_NAME = "gco-stream-reconciler-cleanups"
-"""A Lease of this name carries the ledger. The Role must allow get and patch on it by this name, and create on Leases."""
+from gco_stream_reconciler.settings import LEDGER_NAME
 
 ANNOTATION_LEDGER = "gco.io/cleanups"
 

@@ -10,11 +10,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from gco_stream_reconciler.endpoints.values import RefusedError
+from gco_stream_reconciler.kubernetes_names import LABEL, SUBDOMAIN
 
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_LABEL_PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _IMAGE = re.compile(
     r"(?=.{1,512}$)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
@@ -50,9 +49,7 @@ name = matching(
     _DNS_1035,
     "must be a DNS label: lower-case letters, digits and -, starting with a letter, at most 63 characters",
 )
-namespace = matching(
-    _DNS_1123, "must be a DNS label: lower-case letters, digits and -, at most 63 characters"
-)
+namespace = matching(LABEL, "must be a DNS label: lower-case letters, digits and -, at most 63 characters")
 image = matching(_IMAGE, "must be an image reference, such as registry/repository:tag")
 health_path = matching(_URL_PATH, "must be a URL path that begins with /")
 model_path = matching(_FILE_PATH, "must be an absolute path of letters, digits and _ . = + @ - /")
@@ -168,7 +165,7 @@ def env_name(value: str) -> str:
 def label_key(value: str) -> str:
     """A label's key: an optional DNS prefix and a name."""
     prefix, slash, last = value.rpartition("/")
-    if _LABEL_NAME.fullmatch(last) is None or (slash and _LABEL_PREFIX.fullmatch(prefix) is None):
+    if _LABEL_NAME.fullmatch(last) is None or (slash and SUBDOMAIN.fullmatch(prefix) is None):
         raise RefusedError("is not a valid label key")
     return value
 

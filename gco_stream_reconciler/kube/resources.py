@@ -1,14 +1,11 @@
 """Where each kind lives: group, version and plural, as in the API server's discovery documents."""
 
-import re
 from typing import NamedTuple
 from urllib.parse import quote
 
 from gco_stream_reconciler.errors import InvalidObjectError
+from gco_stream_reconciler.kubernetes_names import SUBDOMAIN
 from gco_stream_reconciler.manifests.names import API_VERSIONS
-
-# Subdomain names of RFC 1123. Anything else in a path could name another resource ("..", "a/scale").
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class Resource(NamedTuple):
@@ -48,6 +45,7 @@ def resource(kind: str) -> Resource:
 
 
 def _segment(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    # Anything else in a path could name another resource ("..", "a/scale").
+    if not SUBDOMAIN.fullmatch(name):
         raise InvalidObjectError(f"{name!r} is not a Kubernetes name (RFC 1123 subdomain): correct the name")
     return quote(name, safe="")

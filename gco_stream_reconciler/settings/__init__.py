@@ -5,7 +5,7 @@ constructor (a command-line flag) wins over the environment. Relations between s
 put together, and a refusal names both sides.
 """
 
-from gco_stream_reconciler.settings.cluster import KubernetesSettings, LeadershipSettings
+from gco_stream_reconciler.settings.cluster import LEDGER_NAME, KubernetesSettings, LeadershipSettings
 from gco_stream_reconciler.settings.endpoints import LifecycleSettings, OrphanSettings
 from gco_stream_reconciler.settings.loading import Settings, load_settings
 from gco_stream_reconciler.settings.place import PlaceSettings
@@ -13,6 +13,7 @@ from gco_stream_reconciler.settings.telemetry import TelemetrySettings
 from gco_stream_reconciler.settings.work import MINIMUM_RESYNC_SECONDS, ControllerSettings, StreamSettings
 
 __all__ = [
+    "LEDGER_NAME",
     "MINIMUM_RESYNC_SECONDS",
     "ControllerSettings",
     "KubernetesSettings",

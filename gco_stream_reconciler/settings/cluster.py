@@ -2,9 +2,16 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gco_stream_reconciler.kubernetes_names import SUBDOMAIN
 from gco_stream_reconciler.settings.group import Group, variable
+
+LEDGER_NAME = "gco-stream-reconciler-cleanups"
+"""A Lease of this name carries the ledger of clean-ups; the leader's needs another.
+
+The Role must allow get and patch on it by this name, and create on Leases.
+"""
 
 
 class KubernetesSettings(Group):
@@ -32,7 +39,6 @@ class LeadershipSettings(Group):
 
     lease_name: str = Field(
         default="inference-monitor-leader",
-        min_length=1,
         validation_alias=variable("LEASE_NAME"),
         description="the Lease; the predecessor's name by default",
     )
@@ -60,6 +66,17 @@ class LeadershipSettings(Group):
         validation_alias=variable("LEASE_PREDECESSOR_GRACE_SECONDS"),
         description="a holder that is not one of ours is waited out this long, unchanged",
     )
+
+    @field_validator("lease_name")
+    @classmethod
+    def _can_be_the_leaders_lease(cls, value: str) -> str:
+        if SUBDOMAIN.fullmatch(value) is None:
+            raise ValueError(
+                f"{value!r} is no name of a Lease: lower-case letters, digits, - and . between them, at most 253 characters"
+            )
+        if value == LEDGER_NAME:
+            raise ValueError(f"{value} is the name of the ledger of clean-ups; choose another")
+        return value
 
     @model_validator(mode="after")
     def _lease_outlives_renewal(self) -> Self:

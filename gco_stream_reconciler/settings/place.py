@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from gco_stream_reconciler.kubernetes_names import LABEL
 from gco_stream_reconciler.settings.group import Group, split, variable
 
 
@@ -49,6 +50,16 @@ class PlaceSettings(Group):
     )
 
     _split_namespaces = field_validator("extra_namespaces", mode="before")(split)
+
+    @field_validator("namespace", "extra_namespaces")
+    @classmethod
+    def _can_be_namespaces(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for name in (value,) if isinstance(value, str) else value:
+            if LABEL.fullmatch(name) is None:
+                raise ValueError(
+                    f"{name!r} is no namespace: lower-case letters, digits and - between them, at most 63 characters"
+                )
+        return value
 
     @property
     def home_region(self) -> str:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from gco_stream_reconciler.cli.cluster_judgements import PERMISSIONS, lease_permissions
-from gco_stream_reconciler.controller.cleanup import LEDGER_NAME
 from gco_stream_reconciler.sandbox.kubernetes.kinds import KINDS
 from gco_stream_reconciler.sandbox.kubernetes.requests import Request
+from gco_stream_reconciler.settings import LEDGER_NAME
 from tests.helm.charts import DOCS, Object, only, render, values
 from tests.helm.life import HOME, AwsCall, Calls, live
 from tests.integration.running import REGION

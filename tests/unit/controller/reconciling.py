@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from gco_stream_reconciler.controller.announcer import EventAnnouncer
-from gco_stream_reconciler.controller.cleanup import LEDGER_NAME, CleanupLimit
+from gco_stream_reconciler.controller.cleanup import CleanupLimit
 from gco_stream_reconciler.controller.executor import Executor
 from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.item_writer import ItemWriter
@@ -25,6 +25,7 @@ from gco_stream_reconciler.errors import UnavailableError
 from gco_stream_reconciler.informer.objects import endpoint_keys
 from gco_stream_reconciler.planning.observed import KubeObject
 from gco_stream_reconciler.planning.orphans import OrphanWatch
+from gco_stream_reconciler.settings import LEDGER_NAME
 from gco_stream_reconciler.workqueue.queue import WorkQueue
 from tests.doubles.controller import (
     MemoryCache,

@@ -10,7 +10,6 @@ import pytest
 
 from gco_stream_reconciler.controller.cleanup import (
     ANNOTATION_LEDGER,
-    LEDGER_NAME,
     CleanupLimit,
     CleanupRefusedError,
 )
@@ -18,6 +17,7 @@ from gco_stream_reconciler.controller.inventory import Inventory
 from gco_stream_reconciler.controller.table_identity import TableIdentity
 from gco_stream_reconciler.errors import TableReplacedError, UnavailableError
 from gco_stream_reconciler.planning.orphans import OrphanWatch
+from gco_stream_reconciler.settings import LEDGER_NAME
 from tests.doubles.controller import (
     MemoryCache,
     MemoryCluster,
