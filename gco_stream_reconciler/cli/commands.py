@@ -21,10 +21,12 @@ from gco_stream_reconciler.cli.status import status
 
 _PROGRAM = "gco-stream-reconciler"
 _CODES = (
-    "Exit codes: 0 done, 1 failed, 2 usage or settings, 3 no such endpoint, 4 unreachable, 5 changed meanwhile, "
-    "6 timed out."
+    "Exit codes: 0 done, 1 failed, 2 usage, settings or credentials, 3 no such endpoint, 4 unreachable, "
+    "5 changed meanwhile, 6 timed out."
 )
-_CODES_OF_DEPLOY = "Exit codes: 0 done, 1 failed, 2 usage or settings, 3 exists already, 4 unreachable."
+_CODES_OF_DEPLOY = (
+    "Exit codes: 0 done, 1 failed, 2 usage, settings or credentials, 3 exists already, 4 unreachable."
+)
 _CODES_OF_DIFF = "Exit codes: 0 no difference, 1 a difference, above that an error."
 
 

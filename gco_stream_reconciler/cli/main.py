@@ -28,7 +28,7 @@ app = typer.Typer(
 
 @app.command(
     epilog="Example: `REGION=us-east-1 gco-stream-reconciler run --cluster-name gco-us-east-1`  \n"
-    "Exit codes: 0 stopped by a signal, 1 the work cannot be done, 2 settings refused."
+    "Exit codes: 0 stopped by a signal, 1 the work cannot be done, 2 settings or credentials."
 )
 def run(
     region: Annotated[
