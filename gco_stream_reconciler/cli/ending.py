@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any, NoReturn, TypeVar
 
@@ -79,6 +80,18 @@ def end(error: ReconcilerError) -> NoReturn:
     """Say why and exit."""
     say(str(error))
     raise typer.Exit(int(code_of(error))) from None
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Around what should go on for ever: an error of ours is said, a fatal one names the exit code, any other's is 1."""
+    try:
+        yield
+    except* ReconcilerError as errors:
+        error = first_error(errors)
+        say(str(error))
+        code = error.exit_code if isinstance(error, FatalError) else int(Exit.FAILED)
+        raise typer.Exit(code) from None
 
 
 def say(sentence: str) -> None:

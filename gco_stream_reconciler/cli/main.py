@@ -10,8 +10,7 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.app.process import run_until_signalled
 from gco_stream_reconciler.cli.commands import register
-from gco_stream_reconciler.cli.ending import OneSentenceGroup, say
-from gco_stream_reconciler.errors import FatalError
+from gco_stream_reconciler.cli.ending import OneSentenceGroup, one_sentence
 from gco_stream_reconciler.settings import Settings, load_settings
 from gco_stream_reconciler.telemetry.logging import configure_logging
 
@@ -68,7 +67,7 @@ def run(
     log_format: Annotated[str | None, typer.Option(help="json or text (LOG_FORMAT).")] = None,
 ) -> None:
     """Run the controller until SIGTERM or SIGINT. Every flag also has an environment variable; a flag wins."""
-    try:
+    with one_sentence():
         settings = load_settings(
             region=region,
             cluster_name=cluster_name,
@@ -84,9 +83,6 @@ def run(
             log_format=log_format,
         )
         _run(settings)
-    except FatalError as error:
-        say(str(error))
-        raise typer.Exit(error.exit_code) from None
 
 
 def _run(settings: Settings) -> None:
