@@ -24,7 +24,7 @@ from gco_stream_reconciler.cli.output import (
     print_text,
     yaml_of,
 )
-from gco_stream_reconciler.cli.status_rows import COLUMNS, document, rows
+from gco_stream_reconciler.cli.status_rows import COLUMNS, document, known_regions, rows, within
 from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import RetryableError
@@ -51,6 +51,7 @@ def status(
     async def work() -> None:
         async with open_table(table_settings(table_name, home_region)) as table:
             found = await _read(table, name)
+            _note_absent(found, name, regions)
             if watch:
                 await _watch(table.endpoints, name, found, interval, regions, output)
             else:
@@ -69,13 +70,24 @@ async def _one(table: EndpointTable, name: str) -> list[Endpoint]:
     return [] if item is None else decoded([item])
 
 
+def _note_absent(found: list[Endpoint], name: str | None, regions: tuple[str, ...]) -> None:
+    """A misspelt Region would show nothing, which looks like an empty table."""
+    known = known_regions(found)
+    absent = [region for region in regions if region not in known]
+    if known and absent:
+        subject = "no endpoint has" if name is None else f"{name} does not have"
+        say(f"note: {subject} Region {', '.join(absent)}; there are {', '.join(known)}")
+
+
 def _print(found: list[Endpoint], regions: tuple[str, ...], output: Format, *, single: bool) -> None:
     if output is Format.TABLE:
         if not found:
             say("note: the table has no endpoint; `endpoint deploy` makes one")
         print_grid(COLUMNS, rows(found, time.time(), regions))
         return
-    documents: Any = [document(endpoint) for endpoint in found]
+    documents: Any = [
+        document(endpoint, regions) for endpoint in (found if single else within(found, regions))
+    ]
     documents = documents[0] if single else documents
     if output is Format.JSON:
         print_json(documents)
@@ -139,8 +151,8 @@ class _Changes:
         if self._output is Format.TABLE:
             self._lines(found)
             return
-        for endpoint in found:
-            says = plainly(document(endpoint))
+        for endpoint in within(found, self._regions):
+            says = plainly(document(endpoint, self._regions))
             if self._told.get(endpoint.name) != says:
                 self._told[endpoint.name] = says
                 if self._output is Format.JSON:

@@ -19,7 +19,7 @@ def rows(
 ) -> Iterator[tuple[str, ...]]:
     """A row for each endpoint and Region; one without any Region still has its row."""
     for endpoint in endpoints:
-        shown = [region for region in _regions(endpoint) if not regions or region in regions]
+        shown = _asked_for(_regions(endpoint), regions)
         if not shown and not regions:
             yield (endpoint.name, _wanted(endpoint), *([_NOTHING] * 6), _problems(endpoint))
         for region in shown:
@@ -46,21 +46,35 @@ def _row(endpoint: Endpoint, region: str, now: float) -> tuple[str, ...]:
     )
 
 
-def document(endpoint: Endpoint) -> dict[str, Any]:
-    """The endpoint for a script: what is wanted, what each Region reports, who is waited for."""
+def within(endpoints: Iterable[Endpoint], regions: Collection[str] = ()) -> list[Endpoint]:
+    """The endpoints that have one of these Regions; all without any."""
+    return [each for each in endpoints if not regions or _asked_for(_regions(each), regions)]
+
+
+def known_regions(endpoints: Iterable[Endpoint]) -> list[str]:
+    """Every Region that is a target or reports, each once."""
+    return sorted({region for endpoint in endpoints for region in _regions(endpoint)})
+
+
+def document(endpoint: Endpoint, regions: Collection[str] = ()) -> dict[str, Any]:
+    """The endpoint for a script: what is wanted, what each Region reports, who is waited for.
+
+    Names no Region but these, where any are given.
+    """
+    targets = endpoint.target_regions
     return {
         "name": endpoint.name,
         "desired_state": endpoint.desired_state,
-        "target_regions": None if endpoint.target_regions is None else list(endpoint.target_regions),
+        "target_regions": None if targets is None else _asked_for(targets, regions),
         "namespace": endpoint.namespace,
         "ingress_path": endpoint.ingress_path,
         "spec_hash": endpoint.spec_hash,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
-        "awaited": list(awaited(endpoint)),
+        "awaited": [each for each in awaited(endpoint) if not regions or each.partition(" (")[0] in regions],
         "problems": [str(problem) for problem in endpoint.problems],
         "warnings": list(endpoint.warnings),
-        "regions": {region: _report(endpoint, region) for region in _regions(endpoint)},
+        "regions": {region: _report(endpoint, region) for region in _asked_for(_regions(endpoint), regions)},
     }
 
 
@@ -87,6 +101,10 @@ def age(moment: str | None, now: float) -> str:
 
 def _regions(endpoint: Endpoint) -> Sequence[str]:
     return sorted({*(endpoint.target_regions or ()), *endpoint.region_status})
+
+
+def _asked_for(found: Iterable[str], regions: Collection[str]) -> list[str]:
+    return [region for region in found if not regions or region in regions]
 
 
 def _wanted(endpoint: Endpoint) -> str:

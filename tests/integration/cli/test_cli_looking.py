@@ -99,6 +99,36 @@ async def test_status_as_yaml_and_json_say_the_same(lone: Commands) -> None:
     assert as_json[0]["name"] == "llama"
 
 
+@pytest.mark.parametrize("output", ["table", "json", "yaml"])
+async def test_status_shows_only_the_regions_that_were_asked_for(
+    lone: Commands, writer: Writer, output: str
+) -> None:
+    writer.deploy("other", SPEC, ["eu-west-1", "us-west-2"])
+    ended = await lone("status", "--in", "eu-west-1", "-o", output)
+    assert (ended.code, ended.err) == (0, "")
+    assert "eu-west-1" in ended.out
+    assert not any(word in ended.out for word in ("us-west-2", REGION, "llama"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "out"),
+    [
+        ([], "note: no endpoint has Region mars; there are us-east-1", None),
+        (["-o", "json"], "note: no endpoint has Region mars; there are us-east-1", []),
+        (["llama", "-o", "json"], "note: llama does not have Region mars; there are us-east-1", {}),
+    ],
+    ids=["table", "json", "one endpoint"],
+)
+async def test_status_says_that_a_region_is_nobodys(
+    lone: Commands, arguments: list[str], said: str, out: object
+) -> None:
+    ended = await lone("status", "--in", "mars", *arguments)
+    assert (ended.code, ended.sentence) == (0, f"gco-stream-reconciler: {said}")
+    if out is not None:
+        shown = json.loads(ended.out)
+        assert (shown["regions"] if "llama" in arguments else shown) == out
+
+
 async def test_status_lives_with_malformed_items_and_shows_no_control_characters(
     lone: Commands, writer: Writer
 ) -> None:
@@ -211,6 +241,25 @@ async def test_a_cluster_that_does_not_answer_is_said_in_one_sentence(
     ended = await lone("explain", "llama", KUBECONFIG=str(file))
     assert ended.code == 4
     assert "127.0.0.1" in ended.sentence
+
+
+async def test_a_watch_as_json_prints_the_regions_that_were_asked_for(lone: Commands, writer: Writer) -> None:
+    writer.deploy("other", SPEC, ["eu-west-1", "us-west-2"])
+    process = await lone.started("status", "--watch", "--interval", "0.2", "--in", "eu-west-1", "-o", "json")
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            first = json.loads(await process.stdout.readline())
+            assert (first["name"], list(first["regions"])) == ("other", ["eu-west-1"])
+            writer.set_state("llama", "stopped")
+            writer.set_state("other", "stopped")
+            assert json.loads(await process.stdout.readline())["desired_state"] == "stopped"
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 130
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_a_watch_in_a_pipe_prints_a_row_when_it_changes(lone: Commands, writer: Writer) -> None:

@@ -14,7 +14,7 @@ from gco_stream_reconciler.cli.ending import CommandError, Exit, code_of, say
 from gco_stream_reconciler.cli.main import app
 from gco_stream_reconciler.cli.output import PlainTable, print_grid
 from gco_stream_reconciler.cli.rendering import rendered
-from gco_stream_reconciler.cli.status_rows import age, document, rows
+from gco_stream_reconciler.cli.status_rows import age, document, rows, within
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.errors import (
@@ -100,6 +100,22 @@ def test_every_region_has_its_row_even_without_a_report() -> None:
         ("llama", "deploying", "us-east-1", "running", "2/2", "exposed", "-", "30s", "of an earlier spec"),
     ]
     assert [row[2] for row in rows([item], NOW, ("eu-west-1",))] == ["eu-west-1"]
+
+
+def test_a_document_names_no_region_that_was_not_asked_for() -> None:
+    item = endpoint(target_regions=("us-east-1", "eu-west-1"))
+    whole, part = document(item), document(item, ("eu-west-1",))
+    assert whole["target_regions"] == ["us-east-1", "eu-west-1"]
+    assert whole["awaited"] == ["eu-west-1 (no report yet)", "us-east-1 (no report yet)"]
+    assert part["target_regions"] == list(part["regions"]) == ["eu-west-1"]
+    assert part["awaited"] == ["eu-west-1 (no report yet)"]
+
+
+def test_only_endpoints_of_the_regions_that_were_asked_for_are_listed() -> None:
+    here, there = endpoint(target_regions=("us-east-1",)), endpoint(target_regions=("eu-west-1",))
+    assert within([here, there]) == [here, there]
+    assert within([here, there], ("eu-west-1",)) == [there]
+    assert within([here, there], ("ap-south-1",)) == []
 
 
 @pytest.mark.parametrize(("why", "item"), malformed_items(), ids=[why for why, _ in malformed_items()])
