@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config import load_kube_config
 from kubernetes_asyncio.config.config_exception import ConfigException
 from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
+from kubernetes_asyncio.config.kube_config import KubeConfigMerger
 
 from gco_stream_reconciler.errors import ConfigurationError
 
@@ -53,6 +55,8 @@ async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
             f"no Kubernetes configuration: not in a cluster ({not_in_cluster}) and no kubeconfig at {paths}; "
             "run in a Pod with a service account, or set KUBECONFIG (aws eks update-kubeconfig writes one)"
         )
+    if missing := _missing_plugin(files):
+        raise ConfigurationError(f"kubeconfig {paths}: {missing}; install it, or correct exec.command")
     configuration = Configuration()
     try:
         async with asyncio.timeout(_LOAD_SECONDS):
@@ -70,6 +74,25 @@ async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
             f"kubeconfig {paths} cannot be used: {type(error).__name__}: {error}; `kubectl version` tells more"
         ) from error
     return configuration
+
+
+def _missing_plugin(files: list[str]) -> str | None:
+    """What to say of a credential plugin that is not there; None for one that is, and where none is asked for.
+
+    Looked for before it is run, since uvloop's error does not name it.
+    """
+    try:
+        config = KubeConfigMerger(os.pathsep.join(files)).config
+        user = config["contexts"].get_with_name(config["current-context"])["context"]["user"]
+        plugin = config["users"].get_with_name(user)["user"]["exec"]
+        command = str(plugin["command"])
+        environment = {each["name"]: each["value"] for each in plugin.safe_get("env") or ()}
+    except Exception:  # noqa: BLE001 - without a plugin there is nothing to find; what is malformed the loader says
+        return None
+    # The plugin's own PATH counts, as for the loader that runs it.
+    if shutil.which(command, path=environment.get("PATH")):
+        return None
+    return f"the credential plugin {command!r} of user {user!r} cannot be found or may not be run"
 
 
 def _existing(paths: str) -> list[str]:

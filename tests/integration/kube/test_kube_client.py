@@ -4,10 +4,12 @@ import ipaddress
 import json
 import ssl
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -366,6 +368,36 @@ async def test_a_failing_plugin_is_named(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path, "http://127.0.0.1:1", plugin(tmp_path, "", code=3))
     with pytest.raises(ConfigurationError, match="process returned 3"):
         await found_configuration(file, environ={})()
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_plugin_that_is_not_there_is_named_once(
+    tmp_path: Path,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    exec_ = "{exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: nosuchaws}}"
+    file = kubeconfig(tmp_path, "http://127.0.0.1:1", exec_)
+    with (
+        asyncio.Runner(loop_factory=loop_factory) as runner,
+        pytest.raises(
+            ConfigurationError, match=rf"kubeconfig {file}: .* 'nosuchaws' of user 'u' .* install it"
+        ),
+    ):
+        runner.run(found_configuration(file, environ={})())
+    assert caplog.messages == []
+
+
+def test_a_plugin_is_looked_for_where_the_kubeconfig_says(tmp_path: Path) -> None:
+    plugin(tmp_path, CREDENTIAL % "new")
+    exec_ = (
+        "{exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: plugin, "
+        f"env: [{{name: PATH, value: '{tmp_path}:/usr/bin:/bin'}}]}}}}"
+    )
+    file = kubeconfig(tmp_path, "http://127.0.0.1:1", exec_)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        loaded = runner.run(found_configuration(file, environ={})())
+    assert loaded.api_key["BearerToken"] == "Bearer new"
 
 
 async def test_a_missing_ca_file_is_a_configuration_error(tmp_path: Path) -> None:
