@@ -7,19 +7,18 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import typer
 from rich.console import Console
 from rich.live import Live
 
 from gco_stream_reconciler.app.application import Application
+from gco_stream_reconciler.cli.ending import CommandError, one_sentence
 from gco_stream_reconciler.cli.stage import HOME, NAMESPACE, REGIONS, Stage, Step
 from gco_stream_reconciler.cli.story import CANARY_SETTLE_SECONDS, SPECS, WATCHDOG_SECONDS, tell_story
 from gco_stream_reconciler.cli.view import line, picture, summarise, what_runs
 from gco_stream_reconciler.endpoints.model import RegionStatus
-from gco_stream_reconciler.errors import FatalError, first_error
 from gco_stream_reconciler.sandbox.aws import AwsServer
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
@@ -36,20 +35,22 @@ def play(*, serve: bool, logs: bool) -> None:
     # Ended by a signal of either kind it leaves no process and no file behind. A shell's background job ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        with tempfile.TemporaryDirectory() as folder, _aws(console) as aws:
-            asyncio.run(_run(console, aws, Path(folder), serve=serve, logs=logs))
-    except* KeyboardInterrupt:
-        console.print("stopped")
-    except* FatalError as errors:
-        Console(stderr=True).print(f"gco-stream-reconciler demo: {first_error(errors)}", markup=False)
-        raise typer.Exit(1) from None
+    with one_sentence():
+        try:
+            with tempfile.TemporaryDirectory() as folder, _aws(console) as aws:
+                asyncio.run(_run(console, aws, Path(folder), serve=serve, logs=logs))
+        except* KeyboardInterrupt:
+            console.print("stopped")
 
 
 @contextmanager
 def _aws(console: Console) -> Iterator[AwsServer]:
     console.print("starting DynamoDB (moto) and two Regions' API servers on loopback …")
-    with AwsServer() as aws:
+    with ExitStack() as stack:
+        try:
+            aws = stack.enter_context(AwsServer())
+        except RuntimeError as error:
+            raise CommandError(str(error)) from error
         # The controller finds AWS where every AWS program looks.
         os.environ.update(aws.environment())
         yield aws

@@ -84,7 +84,7 @@ def end(error: ReconcilerError) -> NoReturn:
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Around what should go on for ever: an error of ours is said, a fatal one names the exit code, any other's is 1."""
+    """Around a controller that should go on: an error of ours is said; a fatal one names the exit code, any other's is 1."""
     try:
         yield
     except* ReconcilerError as errors:
