@@ -57,21 +57,17 @@ def known_regions(endpoints: Iterable[Endpoint]) -> list[str]:
 
 
 def document(endpoint: Endpoint, regions: Collection[str] = ()) -> dict[str, Any]:
-    """The endpoint for a script: what is wanted, what each Region reports, who is waited for.
-
-    Names no Region but these, where any are given.
-    """
-    targets = endpoint.target_regions
+    """The endpoint for a script: what is wanted, what each Region (of these, where any are given) reports, who is waited for."""
     return {
         "name": endpoint.name,
         "desired_state": endpoint.desired_state,
-        "target_regions": None if targets is None else _asked_for(targets, regions),
+        "target_regions": None if endpoint.target_regions is None else list(endpoint.target_regions),
         "namespace": endpoint.namespace,
         "ingress_path": endpoint.ingress_path,
         "spec_hash": endpoint.spec_hash,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
-        "awaited": [each for each in awaited(endpoint) if not regions or each.partition(" (")[0] in regions],
+        "awaited": list(awaited(endpoint)),
         "problems": [str(problem) for problem in endpoint.problems],
         "warnings": list(endpoint.warnings),
         "regions": {region: _report(endpoint, region) for region in _asked_for(_regions(endpoint), regions)},
