@@ -6,6 +6,7 @@ that differ from run to run: UIDs, resourceVersions, times, cluster addresses.
 """
 
 import asyncio
+import itertools
 import json
 import re
 import uuid
@@ -159,12 +160,35 @@ def _object(body: dict[str, Any]) -> dict[str, Any]:
         "annotations": annotations,
         "managers": [
             {**entry, "time": "time" in entry}
-            for entry in managers
+            for entry in sorted(managers, key=_manager)  # their order depends on the second (see below)
             if (entry["manager"], entry.get("subresource")) != CONTROLLER
         ],
         "spec": spec,
         "status": status,
     }
+
+
+def _manager(entry: dict[str, Any]) -> tuple[str, str, str]:
+    return entry["operation"], entry["manager"], entry.get("subresource", "")
+
+
+def _managers(body: Any) -> list[list[dict[str, Any]]]:
+    """The managedFields of every object in a body."""
+    if isinstance(body, list):
+        return [found for line in body for found in _managers(line["object"])]
+    objects = body.get("items", [body])
+    return [obj.get("metadata", {}).get("managedFields", []) for obj in objects]
+
+
+def test_managers_stand_in_the_order_of_operation_second_and_name(replay: Replay) -> None:
+    recorded = [_managers(exchange["response"]["body"]) for exchange in EXCHANGES]
+    found = [_managers(body) for _, body in replay.replies]
+    for managers in itertools.chain(*recorded, *found):
+        ordered = sorted(
+            managers, key=lambda entry: (entry["operation"], entry.get("time", ""), entry["manager"])
+        )
+        assert managers == ordered
+    assert max(len(managers) for managers in itertools.chain(*found)) > 1
 
 
 @pytest.mark.parametrize(
