@@ -9,7 +9,7 @@ from gco_stream_reconciler.errors import ReconcilerError, RetryableError
 from gco_stream_reconciler.planning.actions import ObjectRef, Plan
 from gco_stream_reconciler.planning.observed import KubeObject, Observed
 
-_ROUNDS = 6
+_ROUNDS = 7
 _POD_LIMIT = 50
 
 

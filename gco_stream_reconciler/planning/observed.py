@@ -20,7 +20,7 @@ class Observed:
     objects: from the cache, replaced by what a read by name gave in this pass.
     fetched: refs read by name in this pass; one that is not in `objects` is confirmed to be absent.
     pods: the Pods of the Deployment, or None if they were not listed.
-    stale: the cache has been out of touch with the API server; nothing is deleted on its word.
+    stale: the cache has been out of touch with the API server; on its word nothing is deleted, nor said to run.
     """
 
     objects: Mapping[ObjectRef, KubeObject] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
 from gco_stream_reconciler.planning import report
-from gco_stream_reconciler.planning.actions import Plan, TableWrite
+from gco_stream_reconciler.planning.actions import ObjectRef, Plan, TableWrite
 from gco_stream_reconciler.planning.deletion import plan_deletion
 from gco_stream_reconciler.planning.observed import Observed
 from gco_stream_reconciler.planning.refusing import malformed, plan_refusal
@@ -41,7 +41,10 @@ def plan(
     if unsure:
         return Plan(reads=unsure)
     decided = _dispatch(situation)
-    return decided if decided.reads or decided.needs_pods else _with_regions(situation, decided)
+    if decided.reads or decided.needs_pods:
+        return decided
+    doubted = _doubted(situation, decided.status)
+    return Plan(reads=doubted) if doubted else _with_regions(situation, decided)
 
 
 def plan_held_up(
@@ -95,6 +98,16 @@ def _plan_elsewhere(situation: Situation) -> Plan:
     decided = plan_deletion(situation, reason="this Region is no longer a target")
     unasked = situation.endpoint.desired_state is not DesiredState.DELETED
     return replace(decided, cleans_up=unasked and bool(decided.stages))
+
+
+def _doubted(situation: Situation, status: RegionStatus | None) -> tuple[ObjectRef, ...]:
+    """A cache that is out of touch shows what was: that an endpoint runs is said anew only after a read by name."""
+    if not situation.observed.stale or status is None or status.state != State.RUNNING:
+        return ()
+    if situation.reported is not None and situation.reported.state == State.RUNNING:
+        return ()
+    deployment = situation.ref("Deployment")
+    return () if deployment in situation.observed.fetched else (deployment,)
 
 
 def _with_regions(situation: Situation, decided: Plan) -> Plan:

@@ -5,11 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Exposure
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, Exposure, State
 from gco_stream_reconciler.planning.actions import Plan
 from gco_stream_reconciler.planning.plan import plan
 from tests.doubles.planned_cluster import PlannedCluster
-from tests.doubles.planning_story import SETTINGS, done, reported, reporting, running, settle
+from tests.doubles.planning_story import (
+    DEPLOYMENT,
+    REGION,
+    SETTINGS,
+    done,
+    reported,
+    reporting,
+    running,
+    settle,
+)
 from tests.unit.planning.test_canary_story import running_with_canary, with_canary
 
 
@@ -65,9 +74,11 @@ def test_what_was_held_up_is_done_once_the_cache_is_in_touch_again() -> None:
     assert "Delete Ingress" in done(cluster)
 
 
-def planned_again_with_reads(item: Endpoint, cluster: PlannedCluster, truth: PlannedCluster) -> Plan:
+def planned_again_with_reads(
+    item: Endpoint, cluster: PlannedCluster, truth: PlannedCluster, *, stale: bool = False
+) -> Plan:
     """The plan after the reads that it asks for: the cache holds `cluster`, the API server `truth`."""
-    observed = cluster.observed()
+    observed = cluster.observed(stale=stale)
     asked = plan(item, observed, cluster.now, SETTINGS)
     assert asked.reads
     assert not asked.stages
@@ -107,3 +118,32 @@ def test_a_canary_gets_no_traffic_that_only_the_cache_has_ready() -> None:
     decided = planned_again_with_reads(item, cluster, truth)
     assert gone[0] in [action.ref for action in decided.actions]
     assert ingress not in [action.ref for action in decided.actions]
+
+
+def said_to_be_creating() -> tuple[Endpoint, PlannedCluster]:
+    """An endpoint of which all stands and is ready, and of which somebody has reported otherwise."""
+    item, cluster = running()
+    return reporting(item, replace(reported(item), state=State.CREATING, replicas_ready=0)), cluster
+
+
+@pytest.mark.parametrize("ready", [2, 1, 0])
+def test_that_an_endpoint_runs_is_said_anew_only_after_a_read_by_name(ready: int) -> None:
+    item, cluster = said_to_be_creating()
+    truth = copy.deepcopy(cluster)
+    truth.make_ready(ready=ready)
+    status = planned_again_with_reads(item, cluster, truth, stale=True).status
+    assert status is not None
+    assert (status.state == State.RUNNING, status.replicas_ready) == (ready == 2, ready)
+
+
+def test_a_deployment_is_not_promoted_on_a_stale_caches_word() -> None:
+    item, cluster = said_to_be_creating()
+    item = replace(item, target_regions=(REGION,))
+    decided = plan(item, cluster.observed(stale=True), cluster.now, SETTINGS)
+    assert (decided.reads, decided.status, decided.table_write) == ((DEPLOYMENT,), None, None)
+
+
+def test_what_was_reported_to_run_is_not_read_by_name_for_a_stale_cache() -> None:
+    item, cluster = running()
+    decided = plan(item, cluster.observed(stale=True), cluster.now, SETTINGS)
+    assert not decided.reads
