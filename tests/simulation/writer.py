@@ -183,18 +183,25 @@ class RandomWriter:
 
     def mend(self) -> None:
         """What somebody would do in the end: replace images that cannot run, and give one endpoint its Region back where
-        all have lost it. Nothing may be cleaned up then (rule 13), and that is no state to settle in.
+        all that stand have lost it. Nothing may be cleaned up then (rule 13), and that is no state to settle in.
         """
-        items = sorted(self._world.table.items.items())
-        lost = [name for name, item in items if item["desired_state"]["S"] != "deleted"]
-        if lost and all(wish(item) == NOTHING for _, item in items):
-            self._writer.regions(lost[0], REGION, OTHER_REGION)
+        self._give_a_region_back()
         for name, item in sorted(self._world.table.items.items()):
             if "broken" in item["spec"]["M"]["image"]["S"]:
                 self._writer.update_image(name, "vllm/vllm-openai:mended")
             canary = item["spec"]["M"].get("canary", {}).get("M", {})
             if "broken" in canary.get("image", {}).get("S", ""):
                 self._writer.rollback(name)
+
+    def _give_a_region_back(self) -> None:
+        items = self._world.table.items
+        labels = (obj["metadata"].get("labels") or {} for obj in self._world.server.store.objects.values())
+        standing = {label["gco.io/endpoint"] for label in labels if "gco.io/endpoint" in label}
+        left = [
+            name for name in sorted(standing & items.keys()) if items[name]["desired_state"]["S"] != "deleted"
+        ]
+        if left and all(wish(items[name]) == NOTHING for name in left):
+            self._writer.regions(left[0], REGION, OTHER_REGION)
 
     def _deploy(self, name: str) -> None:
         random = self._random
