@@ -108,18 +108,45 @@ def test_promotion_is_planned_only_when_this_region_is_at_rest() -> None:
     assert plan(item, cluster.observed(), cluster.now, SETTINGS).table_write is None
 
 
+def confirmed(item: Endpoint, observed: Observed) -> Observed:
+    """After the reads that the plan asks for, which have found nothing new."""
+    asked = plan(item, observed, 0, SETTINGS).reads
+    assert asked
+    return replace(observed, fetched=frozenset(asked))
+
+
 def test_purge_is_planned_only_when_nothing_stands_here() -> None:
     item, cluster = running()
     item = reports(replace(item, desired_state=DesiredState.DELETED), here="deleted", other="deleted")
     assert plan(item, cluster.observed(), cluster.now, SETTINGS).table_write is None
-    empty = plan(item, Observed(), cluster.now, SETTINGS)
+    empty = plan(item, confirmed(item, Observed()), cluster.now, SETTINGS)
     assert empty.table_write is TableWrite.PURGE
 
 
 def test_a_region_that_was_removed_purges_too() -> None:
     item = endpoint(desired_state=DesiredState.DELETED, target_regions=(OTHER,))
     item = reports(item, here="deleted", other="deleted")
-    assert plan(item, Observed(), 0, SETTINGS).table_write is TableWrite.PURGE
+    assert plan(item, confirmed(item, Observed()), 0, SETTINGS).table_write is TableWrite.PURGE
+
+
+@pytest.mark.parametrize("targets", [(REGION, OTHER), (OTHER,)], ids=["a target", "no target any more"])
+@pytest.mark.parametrize("here", ["deleted", None], ids=["reported deleted", "reported nothing"])
+def test_a_purge_comes_after_a_look_by_name_at_what_may_have_been_made_since_the_last_report(
+    targets: tuple[str, ...], here: str | None
+) -> None:
+    item, cluster = running()
+    gone = replace(item, desired_state=DesiredState.DELETED, target_regions=targets, region_status={})
+    gone = reports(gone, other="deleted")
+    if here is not None:
+        gone = reports(gone, here=here, other="deleted")
+    asked = plan(gone, Observed(), 0, SETTINGS)
+    assert (set(asked.reads) >= set(cluster.objects), asked.table_write) == (True, None)
+    decided = plan(gone, Observed(fetched=frozenset(asked.reads), objects=cluster.objects), 0, SETTINGS)
+    assert decided.table_write is None
+    assert [str(action.ref) for action in decided.actions] == ["Ingress gco-inference/inference-llama"]
+    nothing = plan(gone, Observed(fetched=frozenset(asked.reads)), 0, SETTINGS)
+    waits_for_itself = here is None and REGION in targets
+    assert nothing.table_write is (None if waits_for_itself else TableWrite.PURGE)
 
 
 def test_a_deletion_settles_to_deleted_and_says_who_is_awaited() -> None:
