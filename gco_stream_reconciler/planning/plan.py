@@ -120,11 +120,14 @@ def _with_regions(situation: Situation, decided: Plan) -> Plan:
     if status is not None and others:
         decided = replace(decided, status=_waiting_for(status, others))
     write = _table_write(situation, status)
-    unseen = [ref for ref in situation.possible_refs() if ref not in situation.observed.fetched]
-    if write is TableWrite.PURGE and unseen:
+    if write is TableWrite.PURGE and (unseen := _unfetched(situation)):
         # What was begun here and not reported yet may not be in the cache. Once the item is gone, nothing tells whose it is.
-        return Plan(reads=tuple(unseen))
+        return Plan(reads=unseen)
     return decided if write is None else replace(decided, table_write=write)
+
+
+def _unfetched(situation: Situation) -> tuple[ObjectRef, ...]:
+    return tuple(ref for ref in situation.possible_refs() if ref not in situation.observed.fetched)
 
 
 def _table_write(situation: Situation, status: RegionStatus | None) -> TableWrite | None:
