@@ -31,7 +31,7 @@ def plan_catching_up(situation: Situation) -> Upkeep:
     asked = [situation.ref(kind, role=role) for role in moved for kind in ("Deployment", "Service")]
     if Role.PRIMARY in moved:
         asked.append(situation.ref("Ingress"))
-    unread = tuple(ref for ref in asked if ref not in situation.observed.fetched)
+    unread = situation.unread(asked)
     if unread:
         return Upkeep(reads=unread)
     ingress = _ingress(situation, moved[Role.PRIMARY]) if Role.PRIMARY in moved else ()

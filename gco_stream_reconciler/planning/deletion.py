@@ -54,9 +54,9 @@ def _take_away(situation: Situation, owned: Mapping[ObjectRef, KubeObject], reas
 def _confirm(situation: Situation) -> Plan:
     reported = situation.reported
     if reported is None or reported.state != State.DELETED:
-        unseen = tuple(ref for ref in situation.possible_refs() if ref not in situation.observed.fetched)
-        if unseen:
-            return Plan(reads=unseen)
+        unread = situation.unread(situation.possible_refs())
+        if unread:
+            return Plan(reads=unread)
     return Plan(status=report.ended(State.DELETED, situation))
 
 

@@ -24,4 +24,4 @@ def unconfirmed(situation: Situation, route: Route) -> tuple[ObjectRef, ...]:
         *((Role.CANARY,) if begins_canary else ()),
     )
     named = (situation.ref(kind, role=role) for role in roles for kind in _NAMED)
-    return tuple(ref for ref in named if ref not in situation.observed.fetched)
+    return situation.unread(named)

@@ -32,7 +32,7 @@ def plan_narrowing(situation: Situation) -> Upkeep:
         return NOTHING
     ref = situation.ref("Ingress")
     asked = (ref, situation.ref("Service"), *canaries.refs(situation))
-    unread = tuple(each for each in asked if each not in situation.observed.fetched)
+    unread = situation.unread(asked)
     if unread:
         return Upkeep(reads=unread)
     apply = Apply(ref, _narrowed(ingress, situation.endpoint.name), _REASONS)

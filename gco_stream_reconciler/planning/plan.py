@@ -106,8 +106,7 @@ def _doubted(situation: Situation, status: RegionStatus | None) -> tuple[ObjectR
         return ()
     if situation.reported is not None and situation.reported.state == State.RUNNING:
         return ()
-    deployment = situation.ref("Deployment")
-    return () if deployment in situation.observed.fetched else (deployment,)
+    return situation.unread([situation.ref("Deployment")])
 
 
 def _with_regions(situation: Situation, decided: Plan) -> Plan:
@@ -120,14 +119,10 @@ def _with_regions(situation: Situation, decided: Plan) -> Plan:
     if status is not None and others:
         decided = replace(decided, status=_waiting_for(status, others))
     write = _table_write(situation, status)
-    if write is TableWrite.PURGE and (unseen := _unfetched(situation)):
+    if write is TableWrite.PURGE and (unread := situation.unread(situation.possible_refs())):
         # What was begun here and not reported yet may not be in the cache. Once the item is gone, nothing tells whose it is.
-        return Plan(reads=unseen)
+        return Plan(reads=unread)
     return decided if write is None else replace(decided, table_write=write)
-
-
-def _unfetched(situation: Situation) -> tuple[ObjectRef, ...]:
-    return tuple(ref for ref in situation.possible_refs() if ref not in situation.observed.fetched)
 
 
 def _table_write(situation: Situation, status: RegionStatus | None) -> TableWrite | None:

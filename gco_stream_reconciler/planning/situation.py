@@ -166,6 +166,10 @@ class Situation:
             if owner is Owner.PREDECESSOR and ref not in self.observed.fetched
         )
 
+    def unread(self, refs: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:
+        """Those of the refs that were not read by name in this pass."""
+        return tuple(ref for ref in refs if ref not in self.observed.fetched)
+
     def unseen(self, refs: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:
         """Those of the refs under which a stranger's object may stand unseen."""
         return tuple(ref for ref in refs if self.observed.is_unknown(ref))
