@@ -20,9 +20,14 @@ _IMAGE = re.compile(
     r"(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 _QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(m|u|n|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?")
-_URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()+,;=:@%/-]*")
+# ELB allows the path of a health check 1,024 characters; a root path may stand before it.
+_HEALTH_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()+,;=:@%/-]{0,511}")
+# The ALB's controller makes the patterns `path` and `path/*` of it. ELB allows them 128 characters, of these kinds
+# (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/add-rule.html); what it refuses holds up the rules
+# of every other endpoint of the load balancer.
+_INGRESS_PATH = re.compile(r"/[A-Za-z0-9_.$/~'@:+&-]{1,125}/?")
 # What the API server refuses in a path of an Ingress.
-_ODD_PATH = re.compile(r"//|/\.{1,2}(/|$)|%2[fF]")
+_ODD_PATH = re.compile(r"//|/\.{1,2}(/|$)")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.=+@/-]*)?")
 _MODEL_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=+@:/-]*")
 _FILE_PATH = re.compile(r"/[A-Za-z0-9_.=+@/-]*")
@@ -51,7 +56,7 @@ name = matching(
 )
 namespace = matching(LABEL, "must be a DNS label: lower-case letters, digits and -, at most 63 characters")
 image = matching(_IMAGE, "must be an image reference, such as registry/repository:tag")
-health_path = matching(_URL_PATH, "must be a URL path that begins with /")
+health_path = matching(_HEALTH_PATH, "must be a URL path that begins with /, of at most 512 characters")
 model_path = matching(_FILE_PATH, "must be an absolute path of letters, digits and _ . = + @ - /")
 resource_name = matching(re.compile(r"[A-Za-z0-9./_-]{1,253}"), "must be a resource name")
 
@@ -136,12 +141,12 @@ def ingress_path(value: Any) -> str:
     """A path that takes some of a load balancer's requests but not all of them (rule 14)."""
     if (
         not isinstance(value, str)
-        or _URL_PATH.fullmatch(value) is None
-        or not value.strip("/")
+        or _INGRESS_PATH.fullmatch(value) is None
         or _ODD_PATH.search(value) is not None
     ):
         raise RefusedError(
-            "must begin with /, not be / alone, and hold no wildcard, blank, control character, //, /./, /../ or %2F"
+            "must begin with /, not be / alone, have at most 126 characters, letters, digits and _ - . $ / ~ ' @ : + & only "
+            "(what a load balancer's rule takes), and hold no //, /./ or /../"
         )
     return value
 

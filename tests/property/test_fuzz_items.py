@@ -178,7 +178,7 @@ SPEC = {
     "replicas": number(0, 20),
     "gpu_count": number(0, 8),
     "gpu_type": text_of(checks._LABEL_VALUE),
-    "health_check_path": text_of(checks._URL_PATH),
+    "health_check_path": text_of(checks._HEALTH_PATH),
     "env": environment,
     "resources": map_of({"requests": amounts, "limits": limits}),
     "command": list_of(free_text),
@@ -215,7 +215,7 @@ def test_what_is_read_is_rendered_to_objects_that_are_taken(
 
 
 @settings(max_examples=100)
-@given(text_of(checks._URL_PATH))
+@given(text_of(checks._INGRESS_PATH))
 def test_a_path_that_is_read_is_one_that_an_ingress_takes(path: dict[str, Any]) -> None:
     item = {**sample_item("vllm-llama3"), "ingress_path": path}
     endpoint = decode_endpoint(item)

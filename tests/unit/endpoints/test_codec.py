@@ -26,6 +26,8 @@ REFUSALS = {
     "health path without a slash": ("spec.health_check_path", "begins with /"),
     "env is a list": ("spec.env", "must be a map"),
 }
+# The path was made of the name.
+REFUSED_BESIDES = {"name is not a DNS label": ["ingress_path"]}
 WELL_FORMED_BUT_REFUSED_BY_PLANNING = {"namespace outside the allowed ones"}
 
 
@@ -52,9 +54,10 @@ def test_a_malformed_sample_is_refused_with_field_and_reason(why: str, item: dic
         assert endpoint.problems == ()
         return
     field, reason = REFUSALS[why]
-    (problem,) = endpoint.problems
+    problem, *others = endpoint.problems
     assert problem.field == field
     assert reason in problem.reason
+    assert [other.field for other in others] == REFUSED_BESIDES.get(why, [])
 
 
 def test_every_default_of_the_contract_is_filled_in() -> None:
@@ -185,6 +188,27 @@ def test_an_ingress_path_that_would_take_too_much_is_refused(path: str) -> None:
     endpoint = decode_endpoint(item)
     assert endpoint.ingress_path is None
     assert [problem.field for problem in endpoint.problems] == ["ingress_path"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/inference/a,b", "/v1/50%25", "/a(b)!", "/a=b;c", "/ä", '/a"b', f"/{'a' * 126}"]
+)
+def test_an_ingress_path_that_no_rule_of_a_load_balancer_takes_is_refused(path: str) -> None:
+    endpoint = decode_endpoint({**sample_item("vllm-llama3"), "ingress_path": {"S": path}})
+    assert [problem.field for problem in endpoint.problems] == ["ingress_path"]
+
+
+@pytest.mark.parametrize("path", ["/a", f"/{'a' * 125}", f"/{'a' * 125}/", "/A-z_0.$~'@:+&/v1/"])
+def test_an_ingress_path_may_be_as_long_as_a_rule_of_a_load_balancer(path: str) -> None:
+    endpoint = decode_endpoint({**sample_item("vllm-llama3"), "ingress_path": {"S": path}})
+    assert endpoint.ingress_path == path
+    assert not endpoint.problems
+
+
+def test_a_health_path_leaves_room_for_a_root_path_before_it() -> None:
+    assert not decode_endpoint(with_spec(health_check_path={"S": f"/{'h' * 511}"})).problems
+    problems = decode_endpoint(with_spec(health_check_path={"S": f"/{'h' * 512}"})).problems
+    assert [problem.field for problem in problems] == ["spec.health_check_path"]
 
 
 def test_labels_that_are_invalid_or_ours_cost_a_warning_only() -> None:
