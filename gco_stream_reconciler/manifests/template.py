@@ -1,7 +1,8 @@
 """The Pod template, in the revisions that Deployments may have been made with (rule 15).
 
 Revision 0 is the predecessor's. Revision 1 adds a startup probe, the spec's tolerations, the instance type, a root path
-for images that take one, and a model copy without user text in a shell line.
+for images that take one, a model copy without user text in a shell line, and a drain before a Pod ends; and it leaves out
+the variables of other Services.
 """
 
 from collections.abc import Mapping
@@ -11,16 +12,19 @@ from typing import Any
 
 from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.endpoints.images import resolve_image
-from gco_stream_reconciler.endpoints.model import Endpoint, EndpointSpec, Toleration
+from gco_stream_reconciler.endpoints.model import Endpoint, EndpointSpec
 from gco_stream_reconciler.endpoints.quantity import higher_quantity, lower_quantity
-from gco_stream_reconciler.manifests import model_sync, root_path
+from gco_stream_reconciler.manifests import model_sync, root_path, scheduling
 from gco_stream_reconciler.manifests.context import ManifestContext, identity_labels, spec_of
 from gco_stream_reconciler.manifests.names import NEWEST_TEMPLATE_REVISION, Role
 
 SERVICE_ACCOUNT = "gco-service-account"
 CONTAINER = "inference"
 STARTUP_PERIOD_SECONDS = 10
-_ACCELERATORS = {"nvidia": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
+# A Pod that is to end serves on until the load balancer has deregistered it, then has the rest for what is on its way
+# (https://docs.aws.amazon.com/eks/latest/best-practices/load-balancing.html).
+_DRAIN_SECONDS = 15
+_END_SECONDS = 60
 _DEFAULT_REQUESTS = {"cpu": "1", "memory": "4Gi"}
 _DEFAULT_LIMITS = {"cpu": "4", "memory": "16Gi"}
 
@@ -53,9 +57,14 @@ def pod_template(
     pod: dict[str, Any] = {
         "serviceAccountName": SERVICE_ACCOUNT,
         "containers": [_container(endpoint, context, role=role, revision=revision)],
-        "tolerations": _tolerations(spec, revision),
+        "tolerations": scheduling.tolerations(spec, revision),
     }
-    node_selector = _node_selector(spec, revision)
+    if revision >= 1:
+        # Each Service of the namespace would bring seven variables: VLLM_PORT, of an endpoint named vllm, ends every vLLM
+        # server (https://docs.vllm.ai/en/stable/configuration/env_vars/), and thousands of Services end any container.
+        pod["enableServiceLinks"] = False
+        pod["terminationGracePeriodSeconds"] = _DRAIN_SECONDS + _END_SECONDS
+    node_selector = scheduling.node_selector(spec, revision)
     if node_selector:
         pod["nodeSelector"] = node_selector
     if model_sync.needs_storage(spec):
@@ -100,6 +109,9 @@ def _container(endpoint: Endpoint, context: ManifestContext, *, role: Role, revi
         container["args"] = args
     if model_sync.needs_storage(spec):
         container["volumeMounts"] = [model_sync.mount()]
+    if revision >= 1:
+        # The kubelet sleeps: an image without a shell drains, too.
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}}
     return container
 
 
@@ -118,8 +130,8 @@ def _resources(spec: EndpointSpec) -> dict[str, dict[str, str]]:
                 name: higher_quantity(amount, requests.get(name, amount)) for name, amount in limits.items()
             }
     if spec.gpu_count > 0:
-        requests[_ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
-        limits[_ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
+        requests[scheduling.ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
+        limits[scheduling.ACCELERATORS[spec.accelerator]] = str(spec.gpu_count)
     return {"requests": requests, "limits": limits}
 
 
@@ -143,43 +155,3 @@ def _probes(health_path: str, port: int, context: ManifestContext, revision: int
             "failureThreshold": failures,
         }
     return probes
-
-
-def _tolerations(spec: EndpointSpec, revision: int) -> list[dict[str, Any]]:
-    accelerator = {
-        "key": _ACCELERATORS[spec.accelerator],
-        "operator": "Equal",
-        "value": "true",
-        "effect": "NoSchedule",
-    }
-    if revision == 0:
-        return [accelerator]
-    own = [_toleration(toleration) for toleration in spec.tolerations]
-    return [accelerator, *(toleration for toleration in own if toleration != accelerator)]
-
-
-def _toleration(toleration: Toleration) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "key": toleration.key,
-        "operator": toleration.operator,
-        "value": toleration.value,
-        "effect": toleration.effect,
-    }
-    present = {name: value for name, value in fields.items() if value}
-    if toleration.toleration_seconds is not None:
-        present["tolerationSeconds"] = toleration.toleration_seconds
-    return present
-
-
-def _node_selector(spec: EndpointSpec, revision: int) -> dict[str, str]:
-    selector = dict(spec.node_selector)
-    if not selector and spec.gpu_count > 0:
-        if spec.accelerator == "neuron":
-            selector["accelerator"] = "neuron"
-        else:
-            selector["eks.amazonaws.com/instance-gpu-manufacturer"] = "nvidia"
-    if spec.capacity_type is not None:
-        selector["karpenter.sh/capacity-type"] = spec.capacity_type
-    if revision >= 1 and spec.gpu_type is not None:
-        selector["node.kubernetes.io/instance-type"] = spec.gpu_type
-    return selector
