@@ -14,6 +14,7 @@ from gco_stream_reconciler.planning.observed import (
     annotation,
     live_replicas,
     metadata,
+    pod_refusal,
     ready_replicas,
     rollout_is_complete,
     rollout_is_stalled,
@@ -81,6 +82,9 @@ def _rollout(situation: Situation, intent: Intent) -> Finding:
     figures = _figures(deployment, intent.replicas)
     if rollout_is_complete(deployment, intent.replicas):
         return Finding(8, "rollout", f"complete: {figures}", _condition_since(deployment))
+    refused = pod_refusal(deployment)
+    if refused is not None:
+        return Finding(8, "rollout", f"Pods are refused: {refused}; {figures}", _condition_since(deployment))
     if rollout_is_stalled(deployment):
         pods = waiting_reasons(situation.observed.pods or ()) or "no Pod says why"
         return Finding(8, "rollout", f"stalled: {pods}; {figures}", _condition_since(deployment))

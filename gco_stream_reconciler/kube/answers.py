@@ -4,8 +4,7 @@ Source: API conventions, "HTTP Status codes" and "Response Status Kind", and rec
 """
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -23,17 +22,11 @@ from gco_stream_reconciler.errors import (
     ThrottledError,
     UnavailableError,
 )
-from gco_stream_reconciler.kube.masking import MASK, SHORTEST_SECRET, masked
-from gco_stream_reconciler.printable import escaped, shortened
+from gco_stream_reconciler.masking import environment_values, readable
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # The API server answers an ill-typed or undeclared field in an apply with status 500 and this message.
 _ILL_TYPED = "failed to create typed patch object"
-_LONGEST_MESSAGE = 600
-_MOST_LOOKED_THROUGH = 32_768
-# How validation quotes an environment value. The request that is refused need not hold it: a change of replicas can be
-# refused for what the object had before.
-_QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.)*"|[^\s,]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class Call:
     @property
     def secrets(self) -> frozenset[str]:
         """Every environment value that was sent: the API server's refusals may quote them."""
-        return frozenset(value for value in _environment_values(self.body) if len(value) >= SHORTEST_SECRET)
+        return environment_values(self.body)
 
     @property
     def permission(self) -> str:
@@ -143,30 +136,3 @@ def _seconds(retry_after: str | None, details: Mapping[str, Any]) -> float | Non
         if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
             return float(value)
     return None
-
-
-# --- What may be said -------------------------------------------------------------------------------------
-
-
-def readable(text: object, secrets: Iterable[str] = ()) -> str:
-    """One printable line of at most 600 characters, without the secrets."""
-    said = str(text)
-    if len(said) > _MOST_LOOKED_THROUGH:
-        # To look through it would hold the loop for seconds, and a part of it may end within a value.
-        return f"{len(said)} characters, which are not shown: they may quote values of the environment"
-    line = masked(_QUOTED_VALUE.sub(rf"\1{MASK}", said), secrets)
-    return shortened(escaped(line.strip()), _LONGEST_MESSAGE)
-
-
-def _environment_values(node: object) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key == "env" and isinstance(value, list):
-                yield from (
-                    str(entry["value"]) for entry in value if isinstance(entry, Mapping) and "value" in entry
-                )
-            else:
-                yield from _environment_values(value)
-    elif isinstance(node, list):
-        for entry in node:
-            yield from _environment_values(entry)

@@ -14,10 +14,11 @@ from yarl import URL
 
 from gco_stream_reconciler import __version__, jsontext
 from gco_stream_reconciler.errors import InvalidObjectError, ReconcilerError, UnavailableError
-from gco_stream_reconciler.kube.answers import Call, error_of, readable
+from gco_stream_reconciler.kube.answers import Call, error_of
 from gco_stream_reconciler.kube.checked_body import CheckedBody
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
 from gco_stream_reconciler.kube.connection import Connection, Connections
+from gco_stream_reconciler.masking import readable
 from gco_stream_reconciler.printable import shortened
 
 CONNECT_SECONDS = 5.0

@@ -12,8 +12,8 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.errors import ConfigurationError, UnavailableError
-from gco_stream_reconciler.kube.answers import readable
 from gco_stream_reconciler.kube.configuration import LoadConfiguration
+from gco_stream_reconciler.masking import readable
 from gco_stream_reconciler.proxy import environment_proxy
 
 _RENEW_INTERVAL_SECONDS = 10.0

@@ -7,10 +7,11 @@ from typing import Any, Literal, NamedTuple, cast
 
 from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.errors import UnavailableError
-from gco_stream_reconciler.kube.answers import Call, error_of, readable
+from gco_stream_reconciler.kube.answers import Call, error_of
 from gco_stream_reconciler.kube.client import KubeClient
 from gco_stream_reconciler.kube.resources import resource
 from gco_stream_reconciler.manifests.names import LABEL_TYPE, TYPE_INFERENCE
+from gco_stream_reconciler.masking import readable
 from gco_stream_reconciler.retries import with_retries
 
 _SELECTOR = f"{LABEL_TYPE}={TYPE_INFERENCE}"

@@ -10,7 +10,12 @@ from gco_stream_reconciler.planning import canary as canaries
 from gco_stream_reconciler.planning import report
 from gco_stream_reconciler.planning.actions import ABSENT, AbsorbManagers, Action, Apply, Delete, Notice
 from gco_stream_reconciler.planning.exposure import Route
-from gco_stream_reconciler.planning.observed import rollout_is_complete, rollout_is_stalled
+from gco_stream_reconciler.planning.observed import (
+    KubeObject,
+    pod_refusal,
+    rollout_is_complete,
+    rollout_is_stalled,
+)
 from gco_stream_reconciler.planning.situation import Situation
 from gco_stream_reconciler.planning.template_choice import Template
 from gco_stream_reconciler.planning.watchdog import Clock, Verdict, Watch
@@ -30,15 +35,26 @@ def messages(
     if template.kept is not None:
         paths = ", ".join(template.kept.paths)
         yield f"the Pod template of inference_monitor is kept until the spec changes; it differs at {paths}"
-    if deployment and rollout_is_stalled(deployment) and not rollout_is_complete(deployment, replicas):
-        pods = report.waiting_reasons(situation.observed.pods or ())
-        yield f"rollout stalled: {pods or 'past its progress deadline, no Pod says why'}"
+    yield from _pods(situation, deployment, replicas)
     if watch.clock is not None and watch.clock.removals:
         back = "; it is back" if exposure is Exposure.EXPOSED else ""
         yield f"{_removal_text(watch.clock)}{back}"
     refused = canaries.refusal(situation)
     if refused is not None:
         yield refused
+    refused = pod_refusal(situation.live("Deployment", role=Role.CANARY))
+    if refused is not None:
+        yield f"canary: Pods are refused: {refused}"
+
+
+def _pods(situation: Situation, deployment: KubeObject | None, replicas: int) -> Iterator[str]:
+    refused = pod_refusal(deployment)
+    if refused is not None:
+        yield f"Pods are refused: {refused}"
+    if deployment and rollout_is_stalled(deployment) and not rollout_is_complete(deployment, replicas):
+        reasons = report.waiting_reasons(situation.observed.pods or ())
+        if reasons or refused is None:
+            yield f"rollout stalled: {reasons or 'past its progress deadline, no Pod says why'}"
 
 
 def of_running(

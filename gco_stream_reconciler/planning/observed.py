@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from gco_stream_reconciler.masking import environment_values, readable
 from gco_stream_reconciler.planning.actions import ObjectRef
 
 KubeObject: TypeAlias = Mapping[str, Any]
@@ -108,12 +109,29 @@ def updated_is_ready(deployment: KubeObject) -> bool:
 
 def rollout_is_stalled(deployment: KubeObject) -> bool:
     """Whether the Deployment has passed its progress deadline."""
-    return any(
-        condition.get("type") == "Progressing"
-        and condition.get("status") == "False"
-        and condition.get("reason") == "ProgressDeadlineExceeded"
-        for condition in _status(deployment).get("conditions") or ()
-    )
+    condition = _condition(deployment, "Progressing", status="False")
+    return condition is not None and condition.get("reason") == "ProgressDeadlineExceeded"
+
+
+def pod_refusal(deployment: KubeObject | None) -> str | None:
+    """Why its Pods cannot be made (a quota, Pod Security, a policy), as one line without values of the environment.
+
+    The condition ReplicaFailure has what admission answered, at once; the progress deadline passes much later.
+    """
+    condition = _condition(deployment, "ReplicaFailure", status="True")
+    if deployment is None or condition is None:
+        return None
+    # A policy may quote the environment of the Pod that it refuses, which is that of the template.
+    said = readable(condition.get("message") or "", environment_values(deployment))
+    return said or "the Deployment does not say why"
+
+
+def _condition(deployment: KubeObject | None, kind: str, *, status: str) -> Mapping[str, Any] | None:
+    for condition in _status(deployment).get("conditions") or ():
+        if condition.get("type") == kind and condition.get("status") == status:
+            found: Mapping[str, Any] = condition
+            return found
+    return None
 
 
 def _is_seen(deployment: KubeObject) -> bool:

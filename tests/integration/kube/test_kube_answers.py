@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler import errors
-from gco_stream_reconciler.kube.answers import Call, error_of, readable
+from gco_stream_reconciler.kube.answers import Call, error_of
 from gco_stream_reconciler.kube.resources import RESOURCES, resource
+from gco_stream_reconciler.masking import readable
 from tests.doubles.scripted_api_server import failure
 
 PATCH = Call("PATCH", "/apis/apps/v1/namespaces/rec/deployments/b")

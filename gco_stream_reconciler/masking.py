@@ -6,11 +6,18 @@ other backslashes are gone, and apostrophes, which YAML doubles.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+from gco_stream_reconciler.printable import escaped, shortened
 
 MASK = "***"
-SHORTEST_SECRET = 4
-"""Shorter values are no secrets, and masking them would make the message unreadable."""
+# Shorter values are no secrets, and masking them would make the message unreadable.
+_SHORTEST_SECRET = 4
+_LONGEST_MESSAGE = 600
+_MOST_LOOKED_THROUGH = 32_768
+# How validation quotes an environment value. The request that is refused need not hold it: a change of replicas can be
+# refused for what the object had before.
+_QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.)*"|[^\s,]+)')
 
 # Possessive: an escaped backslash is never taken for a backslash and something else.
 _BACKSLASHES = r"(?:\\(?:u005[cC]|x5[cC])?+)++"
@@ -27,6 +34,35 @@ _SHORT = dict(zip("0abefnrtv", "\0\a\b\x1b\f\n\r\t\v", strict=True)) | dict(
 _Spans = list[tuple[int, int]]
 
 
+def readable(text: object, secrets: Iterable[str] = ()) -> str:
+    """One printable line of at most 600 characters, without the secrets."""
+    said = str(text)
+    if len(said) > _MOST_LOOKED_THROUGH:
+        # To look through it would hold the loop for seconds, and a part of it may end within a value.
+        return f"{len(said)} characters, which are not shown: they may quote values of the environment"
+    line = masked(_QUOTED_VALUE.sub(rf"\1{MASK}", said), secrets)
+    return shortened(escaped(line.strip()), _LONGEST_MESSAGE)
+
+
+def environment_values(manifest: object) -> frozenset[str]:
+    """Every value of a manifest's environment variables that is long enough to be a secret."""
+    return frozenset(value for value in _environment_values(manifest) if len(value) >= _SHORTEST_SECRET)
+
+
+def _environment_values(node: object) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == "env" and isinstance(value, list):
+                yield from (
+                    str(entry["value"]) for entry in value if isinstance(entry, Mapping) and "value" in entry
+                )
+            else:
+                yield from _environment_values(value)
+    elif isinstance(node, list):
+        for entry in node:
+            yield from _environment_values(entry)
+
+
 def masked(text: str, secrets: Iterable[str]) -> str:
     """`text` with `***` for each of the secrets, also where it is quoted."""
     secrets = frozenset(secrets)
@@ -34,7 +70,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     if secrets and ("\\" in text or "'" in text):  # else nothing was altered to be quoted
         plain, spans = _unquoted(text)
         for wanted in {_ESCAPE.sub(_meant, secret) for secret in secrets}:
-            if len(wanted) >= SHORTEST_SECRET:
+            if len(wanted) >= _SHORTEST_SECRET:
                 hidden += [(spans[start][0], spans[stop - 1][1]) for start, stop in _places(wanted, plain)]
     return _without(text, hidden)
 
