@@ -61,7 +61,16 @@ def is_deleting(obj: KubeObject) -> bool:
 
 def deleting_since(obj: KubeObject) -> float | None:
     """When its deletion began, in epoch seconds."""
-    stamp = metadata(obj).get("deletionTimestamp")
+    return _moment(obj, "deletionTimestamp")
+
+
+def made_at(obj: KubeObject) -> float | None:
+    """When the API server made it, in epoch seconds."""
+    return _moment(obj, "creationTimestamp")
+
+
+def _moment(obj: KubeObject, key: str) -> float | None:
+    stamp = metadata(obj).get(key)
     return datetime.fromisoformat(stamp).timestamp() if isinstance(stamp, str) else None
 
 

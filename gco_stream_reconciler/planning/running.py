@@ -9,12 +9,20 @@ from dataclasses import dataclass
 
 from gco_stream_reconciler.endpoints.model import EndpointSpec, RegionStatus
 from gco_stream_reconciler.planning import canary as canaries
-from gco_stream_reconciler.planning import desired, following, naming, notices, report, watching
+from gco_stream_reconciler.planning import (
+    desired,
+    following,
+    load_balancer,
+    naming,
+    notices,
+    report,
+    watching,
+)
 from gco_stream_reconciler.planning.actions import AbsorbManagers, Action, Apply, Delete, ObjectRef, Plan
 from gco_stream_reconciler.planning.canary import Canary
 from gco_stream_reconciler.planning.canary_removal import NOTHING, Removal, keeps_traffic, plan_removal
 from gco_stream_reconciler.planning.exposure import Backend, Route, decide_route
-from gco_stream_reconciler.planning.ingress_wait import IngressWait, ingress_wait, unconfirmed_ingresses
+from gco_stream_reconciler.planning.ingress_wait import ingress_wait, unconfirmed_ingresses
 from gco_stream_reconciler.planning.observed import (
     STALE_LOOK_AGAIN_SECONDS,
     KubeObject,
@@ -116,6 +124,9 @@ def _assemble(situation: Situation, intent: Intent, removal: Removal) -> Plan:
     if unconfirmed:
         return Plan(reads=unconfirmed)
     stages = _stages(situation, intent, scaling, removal)
+    taking = load_balancer.look(
+        situation.standing("Ingress") if intent.route.exposed else None, situation.now
+    )
     held_up = situation.observed.stale and (hold or bool(_unwanted(situation, intent)))
     actions = tuple(action for stage in stages for action in stage)
     deletes = any(isinstance(action, Delete) and not _is_watchdogs(action, intent) for action in actions)
@@ -123,11 +134,12 @@ def _assemble(situation: Situation, intent: Intent, removal: Removal) -> Plan:
         stages=tuple(stage for stage in stages if stage),
         # A canary that the API server refuses must not keep the primary from its autoscaler or its traffic.
         beside=frozenset(canaries.refs(situation)) if intent.canary else frozenset(),
-        status=_status(situation, intent, actions, hold=hold, wait=wait),
+        status=_status(situation, intent, actions, hold=hold, notes=(*wait.notes, taking.note)),
         requeue_after=_soonest(
             wait.remaining if hold else None,
             intent.watch.due,
             removal.due,
+            taking.due,
             STALE_LOOK_AGAIN_SECONDS if held_up else None,
         ),
         confirm_in_home=deletes or scaling.is_destructive,
@@ -229,7 +241,7 @@ def _absorbing(situation: Situation, actions: tuple[Action, ...]) -> tuple[Absor
 
 
 def _status(
-    situation: Situation, intent: Intent, actions: tuple[Action, ...], *, hold: bool, wait: IngressWait
+    situation: Situation, intent: Intent, actions: tuple[Action, ...], *, hold: bool, notes: tuple[str, ...]
 ) -> RegionStatus:
     deployment = situation.standing("Deployment")  # what goes away runs nothing that could be promoted
     settled = (
@@ -254,7 +266,7 @@ def _status(
         notes=(
             *notices.messages(situation, intent.template, intent.watch, exposure, intent.replicas),
             following.note(intent.template, intent.wanted_reach, intent.reach) or "",
-            *wait.notes,
+            *notes,
         ),
     )
 
