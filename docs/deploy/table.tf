@@ -1,5 +1,14 @@
 # Terraform: the endpoint table with its stream, and a replica in every further Region (a global table).
 
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.9.0" # deletion protection of replicas
+    }
+  }
+}
+
 variable "table_name" {
   type    = string
   default = "gco-inference-endpoints"
@@ -32,8 +41,9 @@ resource "aws_dynamodb_table" "endpoints" {
   dynamic "replica" {
     for_each = var.replica_regions
     content {
-      region_name            = replica.value
-      point_in_time_recovery = true
+      region_name                 = replica.value
+      point_in_time_recovery      = true
+      deletion_protection_enabled = true
     }
   }
 

@@ -102,13 +102,22 @@ def test_the_cdk_snippet_is_python() -> None:
 
 
 def test_every_description_of_the_table_protects_it() -> None:
-    (replica, _) = template("table.yaml")["Resources"]["Endpoints"]["Properties"]["Replicas"]
-    assert replica["DeletionProtectionEnabled"] is True
-    assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    home, second = template("table.yaml")["Resources"]["Endpoints"]["Properties"]["Replicas"]
+    for replica in (home, second[1]):
+        assert replica["DeletionProtectionEnabled"] is True
+        assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     (table,) = terraform("table.tf")["resource"]
     (described,) = (part for made in table.values() for part in made.values())
     assert described["deletion_protection_enabled"] is True
     assert described["point_in_time_recovery"][0]["enabled"] is True
+    (replica,) = (
+        block["content"][0]
+        for each in described["dynamic"]
+        for name, block in each.items()
+        if "replica" in name
+    )
+    assert replica["deletion_protection_enabled"] is True
+    assert replica["point_in_time_recovery"] is True
     arguments = {
         keyword.arg: ast.unparse(keyword.value)
         for node in ast.walk(ast.parse((DOCS / "table-cdk.py").read_text("utf-8")))
