@@ -21,6 +21,7 @@ class Permission(NamedTuple):
     name: str = ""
 
 
+_READINESS_GATE = "elbv2.k8s.aws/pod-readiness-gate-inject"
 PERMISSIONS = (
     Permission("apps", "deployments", _ALL),
     Permission("", "services", _ALL),
@@ -39,6 +40,22 @@ def lease_permissions(lease_name: str) -> tuple[Permission, ...]:
         # An apply is a patch; where it makes the object it also needs the create above.
         Permission(*_LEASES, ("get", "patch"), LEDGER_NAME),
     )
+
+
+def judged_namespace(name: str, found: Mapping[str, Any]) -> Check:
+    """Whether Pods are ready there when their containers are, which is what exposure and rollouts rest on.
+
+    A readiness gate of the load balancer's controller asks the target group instead, which asks at the port and path of the
+    Pods that are being replaced (https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/pod_readiness_gate).
+    """
+    labels = (found.get("metadata") or {}).get("labels") or {}
+    if labels.get(_READINESS_GATE) != "enabled":
+        return ok(name, "stands")
+    remedy = (
+        f"kubectl label {name.replace(' ', '/')} {_READINESS_GATE}-: with the gate a changed port or health path never rolls "
+        "out, and a canary takes and loses its share in turns"
+    )
+    return warn(name, "Pods get the load balancer's readiness gate", remedy)
 
 
 def judged_ingress_class(name: str, found: Mapping[str, Any]) -> Check:

@@ -8,6 +8,7 @@ from gco_stream_reconciler.cli.cluster_judgements import (
     PERMISSIONS,
     Permission,
     judged_ingress_class,
+    judged_namespace,
     judged_platform_ingress,
     lease_permissions,
 )
@@ -57,8 +58,14 @@ async def _reached(client: KubeClient) -> Check:
 
 
 async def _namespace(client: KubeClient, namespace: str) -> Check:
-    remedy = f"kubectl create namespace {namespace}, or set INFERENCE_NAMESPACE and NAMESPACES"
-    return await _stands(client, f"namespace {namespace}", f"/api/v1/namespaces/{namespace}", remedy)
+    name = f"namespace {namespace}"
+    try:
+        return judged_namespace(name, await _get(client, f"/api/v1/namespaces/{namespace}"))
+    except (NotFoundError, NamespaceNotFoundError):
+        remedy = f"kubectl create namespace {namespace}, or set INFERENCE_NAMESPACE and NAMESPACES"
+        return fail(name, "does not exist", remedy)
+    except ReconcilerError as error:
+        return _unanswered(name, error)
 
 
 async def _workload_needs(client: KubeClient, namespace: str, *, needs_claim: bool) -> Iterable[Check]:

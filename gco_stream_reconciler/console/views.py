@@ -111,7 +111,7 @@ class EndpointRow:
 class PlannedAction:
     """One step of a plan. `target` as `Deployment gco-inference/llama`.
 
-    `action` is `apply`, `set replicas to 3`, `delete`, `annotate` or `take fields over`.
+    `action` is `apply`, `scale to 3`, `delete`, `annotate` or `take over`.
     """
 
     action: str

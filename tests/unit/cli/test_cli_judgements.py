@@ -3,7 +3,11 @@ from typing import Any
 import pytest
 
 from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, ok, warn, worst
-from gco_stream_reconciler.cli.cluster_judgements import judged_ingress_class, judged_platform_ingress
+from gco_stream_reconciler.cli.cluster_judgements import (
+    judged_ingress_class,
+    judged_namespace,
+    judged_platform_ingress,
+)
 from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
 
 HOME = "us-east-1"
@@ -85,6 +89,18 @@ def test_a_region_with_a_replica_should_read_its_stream() -> None:
 def test_the_ingress_class_must_be_of_an_alb_controller(controller: str | None, verdict: str) -> None:
     spec = {} if controller is None else {"controller": controller}
     assert judged_ingress_class("IngressClass alb", {"spec": spec}).verdict == verdict
+
+
+@pytest.mark.parametrize(("value", "verdict"), [("enabled", "warn"), ("disabled", "ok"), (None, "ok")])
+def test_a_namespace_whose_pods_get_the_load_balancers_readiness_gate_is_warned_of(
+    value: str | None, verdict: str
+) -> None:
+    gate = "elbv2.k8s.aws/pod-readiness-gate-inject"
+    labels = {} if value is None else {gate: value}
+    check = judged_namespace("namespace gco-inference", {"metadata": {"labels": labels}})
+    assert check.verdict == verdict
+    if verdict == "warn":
+        assert f"kubectl label namespace/gco-inference {gate}-" in check.remedy
 
 
 def ingress(name: str, *, of_class: str = "alb", **labels: str) -> dict[str, Any]:
