@@ -72,7 +72,9 @@ _TAIL = """\
 ## From elsewhere
 Credentials and their Region are found as every AWS SDK finds them: EKS Pod Identity, IRSA, `AWS_PROFILE`,
 `AWS_ACCESS_KEY_ID`. `AWS_ENDPOINT_URL` sends calls to another server, as the demo's. `HTTPS_PROXY`, `HTTP_PROXY` and
-`NO_PROXY` count for calls to AWS and to the API server. In a Pod the service account leads to the API server, and `KUBECONFIG` is not read.
+`NO_PROXY` count for calls to AWS and to the API server; in a Pod its address is one of the cluster's services, so
+`NO_PROXY` needs their CIDR, such as `172.20.0.0/16`. In a Pod the service account leads to the API server, and
+`KUBECONFIG` is not read.
 """
 
 

@@ -1,4 +1,4 @@
-"""A proxy that the environment names is used, and only where it is meant."""
+"""A proxy that the environment names is used for calls to the API server."""
 
 from collections.abc import AsyncIterator
 from random import Random
@@ -8,7 +8,6 @@ import structlog
 from aiohttp import web
 
 from gco_stream_reconciler.kube.client import KubeClient
-from gco_stream_reconciler.proxy import environment_proxy
 from tests.doubles.fixed_configuration import fixed_configuration
 
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -51,12 +50,3 @@ async def test_requests_go_through_the_proxy_of_the_environment(
     monkeypatch.setenv("http_proxy", url)
     await asked_for("http://api.cluster.test")
     assert asked == ["http://api.cluster.test/api"]
-
-
-def test_a_host_that_is_exempt_is_reached_directly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
-    monkeypatch.setenv("NO_PROXY", "10.0.0.1,.eks.test")
-    assert environment_proxy("https://api.test") == "http://proxy.test:3128"
-    assert environment_proxy("https://10.0.0.1:443") is None
-    assert environment_proxy("https://abc.eks.test") is None
-    assert environment_proxy("http://api.test") is None
