@@ -47,17 +47,34 @@ _UNKNOWN: _Meaning = (PermissionDeniedError, "check the credentials, their Regio
 # Temporary credentials are renewed, so an expired token heals.
 _EXPIRED: _Meaning = (UnavailableError, "it is tried again, check the credentials if it lasts")
 _BROKEN: _Meaning = (UnavailableError, "it is tried again, see the AWS Health Dashboard if it lasts")
+_TIMED_OUT: _Meaning = (UnavailableError, f"it is tried again, {CHECK_THE_NETWORK} if it lasts")
+# Nothing was written. The condition of each write is checked anew when it is tried again.
+_CONFLICT: _Meaning = (
+    UnavailableError,
+    "another write to the item was under way, it is tried again and its condition decides",
+)
 _OTHER: _Meaning = (TerminalError, "it will fail again until the table or the request changes")
 
+# What botocore takes for throttling (botocore/retries/standard.py).
+_THROTTLING = (
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+)
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _MEANINGS: Mapping[str, _Meaning] = {
-    "LimitExceededException": _THROTTLED,
-    "ProvisionedThroughputExceededException": _THROTTLED,
-    "RequestLimitExceeded": _THROTTLED,
-    "ThrottlingException": _THROTTLED,
-    "Throttling": _THROTTLED,
-    "TooManyRequestsException": _THROTTLED,
-    "SlowDown": _THROTTLED,
+    **dict.fromkeys(_THROTTLING, _THROTTLED),
     "AccessDenied": _DENIED,
     "AccessDeniedException": _DENIED,
     "UnauthorizedOperation": _DENIED,
@@ -72,6 +89,11 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "InternalServerError": _BROKEN,
     "InternalFailure": _BROKEN,
     "ServiceUnavailable": _BROKEN,
+    "RequestTimeout": _TIMED_OUT,
+    "RequestTimeoutException": _TIMED_OUT,
+    "ReplicatedWriteConflictException": _CONFLICT,
+    "TransactionConflictException": _CONFLICT,
+    "ItemCollectionSizeLimitExceededException": _OTHER,
     "ConditionalCheckFailedException": (
         ConditionFailedError,
         "somebody else has changed the item, read it again",

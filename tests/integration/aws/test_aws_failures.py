@@ -123,12 +123,23 @@ def check(found: Mapping[str, BaseException], kind: type[ReconcilerError], *said
                 (400, "ProvisionedThroughputExceededException"),
                 (400, "RequestLimitExceeded"),
                 (400, "LimitExceededException"),
+                (400, "ThrottledException"),
             ],
         ),
         (
             UnavailableError,
             "it is tried again",
             [(500, "InternalServerError"), (503, "ServiceUnavailable"), (500, "SomethingNew")],
+        ),
+        (
+            UnavailableError,
+            "check the network path",
+            [(408, "RequestTimeout"), (400, "RequestTimeoutException")],
+        ),
+        (
+            UnavailableError,
+            "another write to the item",
+            [(409, "ReplicatedWriteConflictException"), (400, "TransactionConflictException")],
         ),
         (UnavailableError, "check the credentials", [(400, "ExpiredToken"), (400, "ExpiredTokenException")]),
         (
@@ -147,7 +158,7 @@ def check(found: Mapping[str, BaseException], kind: type[ReconcilerError], *said
             [(400, "ValidationException"), (400, "SomethingNew")],
         ),
     ],
-    ids=["throttled", "unavailable", "expired", "unknown", "denied", "other"],
+    ids=["throttled", "unavailable", "timed out", "conflict", "expired", "unknown", "denied", "other"],
 )
 async def test_a_refusal_becomes_the_error_that_tells_what_to_do(
     kind: type[ReconcilerError], remedy: str, refusals: list[tuple[int, str]]
@@ -458,6 +469,15 @@ async def test_a_table_call_succeeds_when_the_failure_ends() -> None:
     async with scripted_server(*answers) as server, connected(server.url) as it:
         assert await it.table.get("llama") == ITEM
         assert operations(server.asked) == ["GetItem"] * 3
+
+
+async def test_a_write_that_met_another_regions_is_written_again_on_the_same_condition() -> None:
+    conflict = refuses("ReplicatedWriteConflictException", status=409)
+    async with scripted_server(conflict, gives({})) as server, connected(server.url) as it:
+        await write(it)
+    first, second = (asked.body for asked in server.asked)
+    assert "ConditionExpression" in first
+    assert first == second
 
 
 async def test_what_would_fail_again_is_not_tried_again() -> None:
