@@ -10,6 +10,8 @@ from botocore.exceptions import (
     ConfigNotFound,
     ConfigParseError,
     CredentialRetrievalError,
+    EndpointProviderError,
+    EndpointVariantError,
     HTTPClientError,
     InvalidConfigError,
     NoCredentialsError,
@@ -138,6 +140,10 @@ def own_errors(
         raise UnavailableError(
             f"{action} on {where}: {error}; it is tried again, check the Pod's role, what hands out its credentials "
             "and this machine's clock if it lasts"
+        ) from error
+    except (EndpointProviderError, EndpointVariantError) as error:
+        raise ConfigurationError(
+            f"{action} on {where}: {error}; correct REGION, AWS_USE_DUALSTACK_ENDPOINT or AWS_USE_FIPS_ENDPOINT"
         ) from error
     except NoRegionError as error:
         raise ConfigurationError("no AWS Region: set REGION") from error

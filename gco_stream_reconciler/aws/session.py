@@ -9,16 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
-from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
-from botocore import UNSIGNED
 from botocore.httpsession import get_cert_path
 
-from gco_stream_reconciler import __version__
 from gco_stream_reconciler.aws.credentials import CallCredentials
 from gco_stream_reconciler.aws.errors import own_errors
 from gco_stream_reconciler.aws.measured import CallObserver, MeasuredClient
-from gco_stream_reconciler.aws.wire import Service, WireClient
+from gco_stream_reconciler.aws.service import Service
+from gco_stream_reconciler.aws.wire import WireClient
 from gco_stream_reconciler.errors import ConfigurationError
 from gco_stream_reconciler.proxy import environment_proxy
 from gco_stream_reconciler.settings import PlaceSettings
@@ -45,14 +43,12 @@ async def open_clients(
     observer: CallObserver | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Clients]:
-    """Open the clients and close them again. AWS_ENDPOINT_URL and its per-service forms are honoured by botocore.
+    """Open the clients and close them again.
 
     Credentials are looked for by the first call. Raises ConfigurationError for a configuration that cannot be read, a
-    Region that cannot be found, or an endpoint that is not a URL.
+    Region that cannot be found or has no endpoint of the kind that is wanted, or an endpoint that is not a URL.
     """
     session = get_session()
-    # Unsigned, it asks for no credentials.
-    config = AioConfig(user_agent_extra=f"gco-stream-reconciler/{__version__}", signature_version=UNSIGNED)
     credentials = CallCredentials(session)
     async with AsyncExitStack() as stack:
         with own_errors("a client of dynamodb", place.home_region):
@@ -62,9 +58,7 @@ async def open_clients(
         async def client(service: str, region: str) -> Any:
             try:
                 with own_errors(f"a client of {service}", region):
-                    # Asked for what it would use, and closed: it has not opened a connection.
-                    async with session.create_client(service, region_name=region, config=config) as model:
-                        description = Service.of(model)
+                    description = await Service.of(session, service, region)
                 proxy = environment_proxy(description.url)
                 opened = WireClient(http, credentials, description, proxy=proxy, now=_utc_now)
             except ValueError as error:

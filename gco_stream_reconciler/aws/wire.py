@@ -8,7 +8,6 @@ Protocol: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Progr
 
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -21,38 +20,10 @@ from yarl import URL
 from gco_stream_reconciler import jsontext
 from gco_stream_reconciler.aws.answers import UnreadableAnswerError, read_answer
 from gco_stream_reconciler.aws.credentials import CallCredentials
+from gco_stream_reconciler.aws.service import Service
 from gco_stream_reconciler.aws.signature import Signer
 
 _FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where and how one service is asked, as botocore's model and configuration say.
-
-    target_prefix: before the operation in X-Amz-Target, such as `DynamoDB_20120810`.
-    """
-
-    url: str
-    region: str
-    signing_name: str
-    target_prefix: str
-    content_type: str
-    user_agent: str
-
-    @classmethod
-    def of(cls, client: Any) -> "Service":
-        """What an aiobotocore client would use."""
-        meta = client.meta
-        model = meta.service_model
-        return cls(
-            url=meta.endpoint_url,
-            region=meta.region_name,
-            signing_name=model.signing_name,
-            target_prefix=model.metadata["targetPrefix"],
-            content_type=f"application/x-amz-json-{model.metadata['jsonVersion']}",
-            user_agent=meta.config.user_agent,
-        )
 
 
 class UnansweredError(HTTPClientError):

@@ -1,0 +1,54 @@
+"""Where and how a service is asked, as botocore's models and the user's configuration say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore import UNSIGNED
+
+from gco_stream_reconciler import __version__
+
+# An operation of each service that needs no parameters. It is not called.
+_EXAMPLES: Mapping[str, str] = {"dynamodb": "list_tables", "dynamodbstreams": "list_streams"}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service in one Region.
+
+    target_prefix: before the operation in X-Amz-Target, such as `DynamoDB_20120810`.
+    """
+
+    url: str
+    region: str
+    signing_name: str
+    target_prefix: str
+    content_type: str
+    user_agent: str
+
+    @classmethod
+    async def of(cls, session: AioSession, name: str, region: str) -> "Service":
+        """What a client of botocore would use. Nothing is sent.
+
+        AWS_ENDPOINT_URL and its per-service forms are honoured by botocore. Raises ValueError where one of them is not a
+        URL, and BotoCoreErrors.
+        """
+        # Unsigned, it asks for no credentials, and so for no account, whose own endpoint is not that of the Region.
+        config = AioConfig(
+            user_agent_extra=f"gco-stream-reconciler/{__version__}", signature_version=UNSIGNED
+        )
+        # Asked for what it would use, and closed: it has not opened a connection.
+        async with session.create_client(name, region_name=region, config=config) as client:
+            meta = client.meta
+            model = meta.service_model
+            return cls(
+                # Not meta.endpoint_url: that is by an older list than the rules that calls go by, and names another
+                # host for a stream over dual stack.
+                url=await client.generate_presigned_url(_EXAMPLES[name]),
+                region=meta.region_name,
+                signing_name=model.signing_name,
+                target_prefix=model.metadata["targetPrefix"],
+                content_type=f"application/x-amz-json-{model.metadata['jsonVersion']}",
+                user_agent=meta.config.user_agent,
+            )
