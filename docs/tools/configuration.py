@@ -22,7 +22,8 @@ GROUPS = {
         "Place",
         (
             "Whose cluster, whose table. `REGION` has no default on purpose: a wrong one would clean a cluster out "
-            "([rule 6](lifecycle.md)). [Several Regions](deploy/global-tables.md) tells which Region goes where."
+            "([rule 6](lifecycle.md)). [Several Regions](deploy/global-tables.md) tells which Region goes where, "
+            "[Private subnets](deploy/install.md#private-subnets) when a URL is needed."
         ),
     ),
     "lifecycle": ("Endpoints", "What the [rules](lifecycle.md) are tuned by."),
@@ -51,6 +52,8 @@ REFUSED: tuple[Mapping[str, Any], ...] = (
     {"renew_deadline_seconds": 2, "renew_interval_seconds": 2},
     {"backoff_initial_seconds": 10, "backoff_maximum_seconds": 5},
     {"http_port": 8080, "debug_port": 8080},
+    {"read_table_endpoint_url": "https://vpce-1.test"},
+    {"stream_endpoint_url": "vpce-1.test"},
     {"workers": 0, "log_level": "LOUD"},
 )
 """Settings that contradict each other or their bounds, by field."""
@@ -71,10 +74,11 @@ variable counts as absent. The chart has a value of its own for some ("in the ch
 _TAIL = """\
 ## From elsewhere
 Credentials and their Region are found as every AWS SDK finds them: EKS Pod Identity, IRSA, `AWS_PROFILE`,
-`AWS_ACCESS_KEY_ID`. `AWS_ENDPOINT_URL` sends calls to another server, as the demo's. `HTTPS_PROXY`, `HTTP_PROXY` and
-`NO_PROXY` count for calls to AWS and to the API server; in a Pod its address is one of the cluster's services, so
-`NO_PROXY` needs their CIDR, such as `172.20.0.0/16`. In a Pod the service account leads to the API server, and
-`KUBECONFIG` is not read.
+`AWS_ACCESS_KEY_ID`. `AWS_ENDPOINT_URL` sends calls to another server, as the demo's, whatever their Region; the
+settings above that end in `_ENDPOINT_URL` count before it. `AWS_USE_DUALSTACK_ENDPOINT` and `AWS_USE_FIPS_ENDPOINT`
+choose among AWS's own endpoints. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count for calls to AWS and to the API server;
+in a Pod its address is one of the cluster's services, so `NO_PROXY` needs their CIDR, such as `172.20.0.0/16`. In a Pod
+the service account leads to the API server, and `KUBECONFIG` is not read.
 """
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
+from yarl import URL
 
 from gco_stream_reconciler import __version__
 
 # An operation of each service that needs no parameters. It is not called.
 _EXAMPLES: Mapping[str, str] = {"dynamodb": "list_tables", "dynamodbstreams": "list_streams"}
+_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +30,20 @@ class Service:
     user_agent: str
 
     @classmethod
-    async def of(cls, session: AioSession, name: str, region: str) -> "Service":
+    async def of(cls, session: AioSession, name: str, region: str, endpoint_url: str = "") -> "Service":
         """What a client of botocore would use. Nothing is sent.
 
-        AWS_ENDPOINT_URL and its per-service forms are honoured by botocore. Raises ValueError where one of them is not a
-        URL, and BotoCoreErrors.
+        endpoint_url: where to ask instead; without it botocore honours AWS_ENDPOINT_URL and its per-service forms. Raises
+        ValueError for what is not a URL, and BotoCoreErrors.
         """
         # Unsigned, it asks for no credentials, and so for no account, whose own endpoint is not that of the Region.
         config = AioConfig(
             user_agent_extra=f"gco-stream-reconciler/{__version__}", signature_version=UNSIGNED
         )
         # Asked for what it would use, and closed: it has not opened a connection.
-        async with session.create_client(name, region_name=region, config=config) as client:
+        async with session.create_client(
+            name, region_name=region, endpoint_url=endpoint_url or None, config=config
+        ) as client:
             meta = client.meta
             model = meta.service_model
             return cls(
@@ -52,3 +56,12 @@ class Service:
                 content_type=f"application/x-amz-json-{model.metadata['jsonVersion']}",
                 user_agent=meta.config.user_agent,
             )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the URL is an endpoint of AWS in another Region, which refuses what is signed for this one.
+
+        Those name their Region. Any other host may be one for all Regions, as emulators are.
+        """
+        host = URL(self.url).host or ""
+        return "dynamodb" in host and host.endswith(_AWS) and self.region not in host.split(".")

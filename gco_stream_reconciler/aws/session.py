@@ -46,7 +46,8 @@ async def open_clients(
     """Open the clients and close them again.
 
     Credentials are looked for by the first call. Raises ConfigurationError for a configuration that cannot be read, a
-    Region that cannot be found or has no endpoint of the kind that is wanted, or an endpoint that is not a URL.
+    Region that cannot be found or has no endpoint of the kind that is wanted, or an endpoint that is not a URL or is in
+    another Region.
     """
     session = get_session()
     credentials = CallCredentials(session)
@@ -55,20 +56,31 @@ async def open_clients(
             certificates = _certificates(session)
         http = await stack.enter_async_context(_http_session(certificates))
 
-        async def client(service: str, region: str) -> Any:
+        async def client(service: str, region: str, endpoint_url: str, variable: str) -> Any:
             try:
                 with own_errors(f"a client of {service}", region):
-                    description = await Service.of(session, service, region)
+                    description = await Service.of(session, service, region, endpoint_url)
                 proxy = environment_proxy(description.url)
                 opened = WireClient(http, credentials, description, proxy=proxy, now=_utc_now)
             except ValueError as error:
                 raise ConfigurationError(f"AWS_ENDPOINT_URL is not a URL: {error}") from error
+            if description.is_elsewhere:
+                raise ConfigurationError(
+                    f"{description.url} is not in {region}: set {variable}, which counts before AWS_ENDPOINT_URL"
+                )
             return opened if observer is None else MeasuredClient(opened, observer, clock)
 
-        home = await client("dynamodb", place.home_region)
-        same = place.home_region == place.read_region
-        local = home if same else await client("dynamodb", place.read_region)
-        yield Clients(home=home, local=local, streams=await client("dynamodbstreams", place.read_region))
+        home = local = await client(
+            "dynamodb", place.home_region, place.home_table_endpoint_url, "HOME_TABLE_ENDPOINT_URL"
+        )
+        if place.read_region != place.home_region:
+            local = await client(
+                "dynamodb", place.read_region, place.read_table_endpoint_url, "READ_TABLE_ENDPOINT_URL"
+            )
+        streams = await client(
+            "dynamodbstreams", place.read_region, place.stream_endpoint_url, "STREAM_ENDPOINT_URL"
+        )
+        yield Clients(home=home, local=local, streams=streams)
 
 
 def _utc_now() -> datetime:

@@ -45,7 +45,15 @@ def table_settings(
     home = next((region for region in candidates if region), None)
     if home is None:
         raise ConfigurationError("no Region of the table: set DYNAMODB_REGION or give --dynamodb-region")
-    return load_settings(region=home, dynamodb_region=home, stream_region=home, table_name=table_name)
+    # What the environment says of a replica's Region does not count here.
+    return load_settings(
+        region=home,
+        dynamodb_region=home,
+        stream_region=home,
+        read_table_endpoint_url="",
+        stream_endpoint_url="",
+        table_name=table_name,
+    )
 
 
 def region_settings(

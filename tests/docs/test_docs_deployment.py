@@ -6,9 +6,10 @@ import helm_python as helm
 import pytest
 import yaml
 
+from gco_stream_reconciler.aws.session import open_clients
 from gco_stream_reconciler.settings import load_settings
 from tests.docs.pages import DOCS, ROOT, blocks, pages, prose
-from tests.helm.charts import NAMESPACE, example, only, pod, render, texts
+from tests.helm.charts import NAMESPACE, environment, example, only, pod, render, texts
 
 INSTALL = DOCS / "deploy" / "install.md"
 SETTINGS = load_settings(region="us-east-1")
@@ -84,3 +85,17 @@ def test_every_place_of_the_policy_is_exported_before_it_is_filled_in() -> None:
     places = set(re.findall(r"\$\{(\w+)\}", (DOCS / "deploy" / "controller-policy.json").read_text("utf-8")))
     (block,) = (block for block in blocks(INSTALL, of="console") if "envsubst" in block)
     assert set(re.findall(r"(\w+)=", block)) == places
+
+
+async def test_the_urls_for_private_subnets_are_taken_by_chart_and_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (block,) = blocks(INSTALL, of="yaml")
+    given = environment(render({**example("eu-west-1"), **yaml.safe_load(block)}))
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    place = load_settings().place
+    assert place.home_table_endpoint_url
+    assert place.stream_endpoint_url
+    async with open_clients(place):
+        pass  # which refuses an endpoint of AWS in another Region
