@@ -78,7 +78,7 @@ Credentials and their Region are found as every AWS SDK finds them: EKS Pod Iden
 settings above that end in `_ENDPOINT_URL` count before it. `AWS_USE_DUALSTACK_ENDPOINT` and `AWS_USE_FIPS_ENDPOINT`
 choose among AWS's own endpoints. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count for calls to AWS and to the API server;
 in a Pod its address is one of the cluster's services, so `NO_PROXY` needs their CIDR, such as `172.20.0.0/16`. In a Pod
-the service account leads to the API server, and `KUBECONFIG` is not read.
+the service account leads to the API server and `KUBECONFIG` is not read; `--kubeconfig` wins over both.
 """
 
 

@@ -55,7 +55,7 @@ async def open_table(settings: Settings) -> AsyncIterator[TableSide]:
 
 @asynccontextmanager
 async def open_cluster(settings: Settings) -> AsyncIterator[ClusterSide]:
-    """The cluster of the Pod this runs in, else of the kubeconfig. Raises ConfigurationError."""
+    """One Region's cluster, found as `found_configuration` says. Raises ConfigurationError."""
     load = found_configuration(settings.kubernetes.kubeconfig)
     async with KubeClient(load, connections=_CONNECTIONS, clock=time.monotonic, log=_quiet()) as client:
         objects = KubeObjects(

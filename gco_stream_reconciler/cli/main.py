@@ -49,7 +49,8 @@ def run(
         str | None, typer.Option(help="Namespace of the endpoints (INFERENCE_NAMESPACE).")
     ] = None,
     kubeconfig: Annotated[
-        str | None, typer.Option(help="Path of the kubeconfig, used outside a cluster (KUBECONFIG).")
+        str | None,
+        typer.Option(help="Path of the kubeconfig; wins over a Pod's service account (KUBECONFIG does not)."),
     ] = None,
     resync_seconds: Annotated[
         float | None,

@@ -24,7 +24,10 @@ Region = Annotated[
 ]
 Kubeconfig = Annotated[
     str | None,
-    typer.Option("--kubeconfig", help="Path of the kubeconfig, used outside a cluster (KUBECONFIG)."),
+    typer.Option(
+        "--kubeconfig",
+        help="Path of the kubeconfig; wins over a Pod's service account (KUBECONFIG does not).",
+    ),
 ]
 Namespace = Annotated[
     str | None, typer.Option("--namespace", help="Namespace of the endpoints (INFERENCE_NAMESPACE).")

@@ -1,4 +1,4 @@
-"""Which API server, with which credentials: the Pod's service account, then a kubeconfig."""
+"""Which API server, with which credentials: a kubeconfig that was asked for, the Pod's service account, KUBECONFIG."""
 
 import asyncio
 import os
@@ -19,6 +19,7 @@ LoadConfiguration = Callable[[], Awaitable[Any]]
 """Loads a kubernetes_asyncio Configuration, fresh at every call; raises ConfigurationError."""
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_VARIABLE = "KUBECONFIG"
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # An exec plugin (aws eks get-token) may hang on its own network.
 _LOAD_SECONDS = 30.0
@@ -27,12 +28,17 @@ _LOAD_SECONDS = 30.0
 def found_configuration(
     kubeconfig: str = "", *, environ: Mapping[str, str] = os.environ, service_account: Path = SERVICE_ACCOUNT
 ) -> LoadConfiguration:
-    """The configuration of the Pod this runs in; outside a cluster that of `kubeconfig` (default ~/.kube/config).
+    """The configuration of `kubeconfig`, and of nothing else, where one is given: as for kubectl, it wins in a Pod too.
 
-    The service account's token file is read again every minute: the kubelet rotates it.
+    Without it that of the Pod this runs in; outside a cluster that of KUBECONFIG (default ~/.kube/config). The service
+    account's token file is read again every minute: the kubelet rotates it.
     """
 
     async def load() -> Any:
+        if kubeconfig:
+            return await _from_kubeconfig(
+                kubeconfig, not_there=f"no kubeconfig at {kubeconfig}; correct --kubeconfig"
+            )
         configuration = Configuration()
         loader = InClusterConfigLoader(
             token_filename=str(service_account / "token"),
@@ -42,19 +48,21 @@ def found_configuration(
         try:
             loader.load_and_set(configuration)
         except (ConfigException, OSError) as error:
-            return await _from_kubeconfig(kubeconfig or _DEFAULT_KUBECONFIG, not_in_cluster=str(error))
+            paths = environ.get(_VARIABLE) or _DEFAULT_KUBECONFIG
+            return await _from_kubeconfig(
+                paths,
+                not_there=f"no Kubernetes configuration: not in a cluster ({error}) and no kubeconfig at {paths}; "
+                "run in a Pod with a service account, or set KUBECONFIG (aws eks update-kubeconfig writes one)",
+            )
         return configuration
 
     return load
 
 
-async def _from_kubeconfig(paths: str, *, not_in_cluster: str) -> Any:
+async def _from_kubeconfig(paths: str, *, not_there: str) -> Any:
     files = _existing(paths)
     if not files:
-        raise ConfigurationError(
-            f"no Kubernetes configuration: not in a cluster ({not_in_cluster}) and no kubeconfig at {paths}; "
-            "run in a Pod with a service account, or set KUBECONFIG (aws eks update-kubeconfig writes one)"
-        )
+        raise ConfigurationError(not_there)
     if missing := _missing_plugin(files):
         raise ConfigurationError(f"kubeconfig {paths}: {missing}; install it, or correct exec.command")
     configuration = Configuration()

@@ -1,8 +1,9 @@
 """Calls to the API server, and the Lease that is kept there."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 from gco_stream_reconciler.kubernetes_names import SUBDOMAIN
 from gco_stream_reconciler.settings.group import Group, variable
@@ -14,11 +15,20 @@ The Role must allow get and patch on it by this name, and create on Leases.
 """
 
 
+_KUBECONFIG = "KUBECONFIG"
+
+
 class KubernetesSettings(Group):
-    """Calls to the API server."""
+    """Calls to the API server.
+
+    `kubeconfig` is the flag alone, which counts in a Pod too. The variable is for `kube.configuration` to read, which
+    knows whether this is a Pod.
+    """
 
     kubeconfig: str = Field(
-        default="", validation_alias=variable("KUBECONFIG"), description="used outside a cluster"
+        default="",
+        validation_alias=variable(_KUBECONFIG),
+        description="kubeconfig outside a cluster; the flag counts in a Pod too",
     )
     call_timeout_seconds: float = Field(
         default=30,
@@ -32,6 +42,22 @@ class KubernetesSettings(Group):
         validation_alias=variable("K8S_WRITE_TIMEOUT_SECONDS"),
         description="deadline of one write; shorter than lease minus renew deadline",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then every variable but KUBECONFIG."""
+        return init_settings, _OtherVariables(settings_cls)
+
+
+class _OtherVariables(EnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name != _KUBECONFIG}
 
 
 class LeadershipSettings(Group):

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -39,7 +38,6 @@ async def controller(writer: Writer, kubeconfig: str, **flags: Any) -> AsyncIter
 
 def prepared(writer: Writer, kubeconfig: str, **flags: Any) -> Application:
     """A controller that is not running yet."""
-    os.environ.pop("KUBERNETES_SERVICE_HOST", None)
     settings = load_settings(
         **{
             "region": REGION,

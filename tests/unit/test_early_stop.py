@@ -47,6 +47,6 @@ def test_sigterm_during_the_imports_ends_the_controller_in_order(tmp_path: Path)
 
 
 async def test_a_user_without_a_home_has_no_kubeconfig_there() -> None:
-    load = found_configuration("~nobody-of-this-name/.kube/config", environ={})
+    load = found_configuration(environ={"KUBECONFIG": "~nobody-of-this-name/.kube/config"})
     with pytest.raises(ConfigurationError, match="no kubeconfig at ~nobody-of-this-name"):
         await load()

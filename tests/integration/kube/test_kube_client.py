@@ -294,7 +294,8 @@ async def test_in_a_pod_the_service_account_is_used_and_its_rotated_token_found(
     tls = Certificates(tmp_path)
     async with scripted_server(accepts("new"), tls=tls.context) as server:
         account, environ = pod(tmp_path, tls, server.url.rpartition(":")[2])
-        load = found_configuration("/nowhere", environ=environ, service_account=account)
+        environ |= {"KUBECONFIG": kubeconfig(tmp_path, "http://127.0.0.1:1", "{}")}
+        load = found_configuration(environ=environ, service_account=account)
         async with client_of(load) as client:
             (account / "token").write_text("new\n")
             assert await client.request("GET", PATH, timeout_seconds=5) == OBJECT
@@ -337,18 +338,47 @@ def plugin(tmp_path: Path, output: str, code: int = 0) -> str:
 CREDENTIAL = '{"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential", "status": {"token": "%s"}}'
 
 
+@pytest.mark.parametrize("others", [{}, {"KUBECONFIG": "/nowhere"}, {"KUBECONFIG": "its own"}], ids=str)
+async def test_a_kubeconfig_that_was_asked_for_wins_over_the_pod_and_the_variable(
+    tmp_path: Path, others: dict[str, str]
+) -> None:
+    tls = Certificates(tmp_path)
+    async with (
+        scripted_server(says(OBJECT), tls=tls.context) as pods,
+        scripted_server(says(OBJECT)) as asked_for,
+    ):
+        account, environ = pod(tmp_path, tls, pods.url.rpartition(":")[2])
+        file = kubeconfig(tmp_path, asked_for.url, "{}")
+        environ |= {name: value.replace("its own", file) for name, value in others.items()}
+        load = found_configuration(file, environ=environ, service_account=account)
+        async with client_of(load) as client:
+            assert await client.request("GET", PATH, timeout_seconds=5) == OBJECT
+    assert pods.asked == []
+
+
+async def test_a_kubeconfig_that_was_asked_for_and_is_not_there_leads_to_no_other_cluster(
+    tmp_path: Path,
+) -> None:
+    tls = Certificates(tmp_path)
+    account, environ = pod(tmp_path, tls, "1")
+    environ |= {"KUBECONFIG": kubeconfig(tmp_path, "http://127.0.0.1:1", "{}")}
+    load = found_configuration(str(tmp_path / "none"), environ=environ, service_account=account)
+    with pytest.raises(ConfigurationError, match=r"no kubeconfig at .*none; correct --kubeconfig"):
+        await load()
+
+
 async def test_outside_a_cluster_a_kubeconfig_with_a_plugin_is_used_and_run_again_when_refused(
     tmp_path: Path,
 ) -> None:
     async with scripted_server(accepts("new")) as server:
         file = kubeconfig(tmp_path, server.url, plugin(tmp_path, CREDENTIAL % "old"))
-        async with client_of(found_configuration(file, environ={})) as client:
+        async with client_of(found_configuration(environ={"KUBECONFIG": file})) as client:
             plugin(tmp_path, CREDENTIAL % "new")
             assert await client.request("GET", PATH, timeout_seconds=30) == OBJECT
 
 
 async def test_without_any_configuration_the_remedy_is_named(tmp_path: Path) -> None:
-    load = found_configuration(str(tmp_path / "none"), environ={})
+    load = found_configuration(environ={"KUBECONFIG": str(tmp_path / "none")})
     with pytest.raises(ConfigurationError, match=r"not in a cluster .* set KUBECONFIG"):
         async with client_of(load):
             pass

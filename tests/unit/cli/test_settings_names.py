@@ -53,3 +53,13 @@ def test_names_that_kubernetes_has_are_taken(monkeypatch: pytest.MonkeyPatch) ->
     settings = load_settings(region="us-east-1")
     assert settings.place.namespaces == ("1" * 63, "a", "team-b")
     assert settings.leadership.lease_name.startswith("a.b-c.")
+
+
+def test_a_kubeconfig_is_what_was_asked_for_by_flag_and_not_the_variable_that_a_pod_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/the/variable")
+    monkeypatch.setenv("K8S_API_TIMEOUT", "7")
+    settings = load_settings(region="us-east-1")
+    assert (settings.kubernetes.kubeconfig, settings.kubernetes.call_timeout_seconds) == ("", 7)
+    assert load_settings(region="us-east-1", kubeconfig="/a/flag").kubernetes.kubeconfig == "/a/flag"
