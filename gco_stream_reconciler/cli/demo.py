@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from gco_stream_reconciler.cli.story import CANARY_SETTLE_SECONDS, SPECS, WATCHD
 from gco_stream_reconciler.cli.view import line, picture, summarise, what_runs
 from gco_stream_reconciler.endpoints.model import RegionStatus
 from gco_stream_reconciler.sandbox.aws import AwsServer
+from gco_stream_reconciler.sandbox.foreign import FOREIGN
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
-from gco_stream_reconciler.settings import load_settings
+from gco_stream_reconciler.settings import load_settings, variables
 from gco_stream_reconciler.telemetry.logging import configure_logging
 
 _REFRESH_SECONDS = 0.1
@@ -32,15 +33,21 @@ _STOP_SECONDS = 30.0
 def play(*, serve: bool, logs: bool) -> None:
     """Tell the story, and with `serve` keep everything running after it. logs: lines instead of the picture."""
     console = Console()
+    left_out = _leave_out()
     # Ended by a signal of either kind it leaves no process and no file behind. A shell's background job ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with one_sentence():
         try:
             with tempfile.TemporaryDirectory() as folder, _aws(console) as aws:
-                asyncio.run(_run(console, aws, Path(folder), serve=serve, logs=logs))
+                asyncio.run(_run(console, aws, Path(folder), serve=serve, logs=logs, left_out=left_out))
         except* KeyboardInterrupt:
             console.print("stopped")
+
+
+def _leave_out() -> list[str]:
+    """Have nothing of the caller's count: no cluster, account or proxy, and no setting. Returns what was there."""
+    return [name for name in (*FOREIGN, *variables()) if os.environ.pop(name, None) is not None]
 
 
 @contextmanager
@@ -56,7 +63,9 @@ def _aws(console: Console) -> Iterator[AwsServer]:
         yield aws
 
 
-async def _run(console: Console, aws: AwsServer, folder: Path, *, serve: bool, logs: bool) -> None:
+async def _run(
+    console: Console, aws: AwsServer, folder: Path, *, serve: bool, logs: bool, left_out: Sequence[str]
+) -> None:
     writer = Writer(aws.url, region=HOME)
     await asyncio.to_thread(writer.create_table)
     async with AsyncExitStack() as stack:
@@ -76,7 +85,16 @@ async def _run(console: Console, aws: AwsServer, folder: Path, *, serve: bool, l
                 stage = Stage(clusters, writer, _Teller(console))
                 await _tell(console, applications, stage, live=not logs)
                 if serve:
-                    _explain(console, clusters[HOME], aws, _kubeconfig(folder, HOME), applications[HOME])
+                    text = what_runs(
+                        kubeconfig=_kubeconfig(folder, HOME),
+                        table_url=aws.url,
+                        http_port=applications[HOME].http_port,
+                        cluster_url=clusters[HOME].url,
+                        debug_port=applications[HOME].debug_port,
+                        programs=Path(sys.executable).parent,
+                        left_out=left_out,
+                    )
+                    console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
                     await asyncio.Event().wait()
             finally:
                 for application in applications.values():
@@ -150,17 +168,3 @@ async def _tell_live(console: Console, application: Application, stage: Stage) -
             painter = group.create_task(paint(screen), name="picture")
             await tell_story(stage)
             painter.cancel()
-
-
-def _explain(
-    console: Console, cluster: KubernetesServer, aws: AwsServer, kubeconfig: Path, application: Application
-) -> None:
-    text = what_runs(
-        kubeconfig=kubeconfig,
-        table_url=aws.url,
-        http_port=application.http_port,
-        cluster_url=cluster.url,
-        debug_port=application.debug_port,
-        programs=Path(sys.executable).parent,
-    )
-    console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)

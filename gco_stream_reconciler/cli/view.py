@@ -67,16 +67,19 @@ def what_runs(
     cluster_url: str,
     debug_port: int | None,
     programs: Path,
+    left_out: Sequence[str] = (),
 ) -> str:
     """Where everything is that `--serve` keeps running, as lines to copy into another shell.
 
-    `programs` is the folder of this program. Each of the commands names its server, so that none of them can reach
-    a cluster or an account of the reader's own; the exports do the same for what is typed after them.
+    `programs` is the folder of this program, `left_out` names the variables of its shell that would lead elsewhere. Each
+    of the commands names its server, so that none of them can reach a cluster or an account of the reader's own; the
+    exports do the same for what is typed after them.
     """
     credentials = "AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox"
+    forgetting = f"  unset {' '.join(left_out)}\n" if left_out else ""
     return f"""\
 Everything keeps running; Ctrl-C ends it. In another shell:
-  kubectl --kubeconfig {kubeconfig} get deployments,services,ingresses,hpa
+{forgetting}  kubectl --kubeconfig {kubeconfig} get deployments,services,ingresses,hpa
   {credentials} aws --region {HOME} --endpoint-url {table_url} dynamodb scan --table-name gco-inference-endpoints
   curl -s http://127.0.0.1:{http_port}/metrics | grep ^workqueue_depth
 For commands of your own, gco-stream-reconciler's among them:

@@ -6,12 +6,14 @@ Prints one JSON line: {"kubernetes": url, "aws": url, "kubeconfig": path, "table
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from gco_stream_reconciler.sandbox.aws import AwsServer
+from gco_stream_reconciler.sandbox.foreign import FOREIGN
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import TABLE, Writer
 
@@ -24,6 +26,8 @@ def main() -> int:
     parser.add_argument("--namespace", default="gco-inference", help="namespace to make")
     parser.add_argument("--table", default=TABLE, help="table to make, with a stream; empty for none")
     parser.add_argument("--ready-delay", type=float, default=0.2, help="seconds until a Pod is ready")
+    for name in FOREIGN:
+        os.environ.pop(name, None)
     try:
         return asyncio.run(_serve(parser.parse_args()))
     except (OSError, RuntimeError) as error:

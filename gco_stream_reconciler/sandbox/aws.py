@@ -1,6 +1,7 @@
 """AWS on loopback: moto's server in a process of its own, so that its work does not share our interpreter."""
 
 import http.client
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,8 @@ _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _CALL_SECONDS = 5.0
 _END_SECONDS = 5.0
+# No proxy knows this machine's loopback.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class AwsServer:
@@ -57,24 +60,26 @@ class AwsServer:
             process.stdin.close()
 
     def environment(self) -> dict[str, str]:
-        """What makes a process talk to it, and never to the real one."""
+        """What makes a process that has none of `foreign.FOREIGN` talk to it, and never to the real one."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def reset(self) -> None:
         """Forget every table."""
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310 - our own URL
-        with urllib.request.urlopen(request, timeout=_CALL_SECONDS):  # noqa: S310 - our own URL
+        with _DIRECTLY.open(request, timeout=_CALL_SECONDS):
             pass
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/moto-api/data.json", timeout=_CALL_SECONDS):  # noqa: S310 - ours
+            with _DIRECTLY.open(f"{self.url}/moto-api/data.json", timeout=_CALL_SECONDS):
                 return True
         except (urllib.error.URLError, http.client.HTTPException, OSError):
             return False

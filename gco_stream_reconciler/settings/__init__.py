@@ -7,7 +7,7 @@ put together, and a refusal names both sides.
 
 from gco_stream_reconciler.settings.cluster import LEDGER_NAME, KubernetesSettings, LeadershipSettings
 from gco_stream_reconciler.settings.endpoints import LifecycleSettings, OrphanSettings
-from gco_stream_reconciler.settings.loading import Settings, load_settings
+from gco_stream_reconciler.settings.loading import Settings, load_settings, variables
 from gco_stream_reconciler.settings.place import PlaceSettings
 from gco_stream_reconciler.settings.telemetry import TelemetrySettings
 from gco_stream_reconciler.settings.work import MINIMUM_RESYNC_SECONDS, ControllerSettings, StreamSettings
@@ -25,4 +25,5 @@ __all__ = [
     "StreamSettings",
     "TelemetrySettings",
     "load_settings",
+    "variables",
 ]

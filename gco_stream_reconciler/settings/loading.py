@@ -48,6 +48,12 @@ _GROUPS: tuple[tuple[str, type[Group]], ...] = (
 )
 
 
+def variables() -> tuple[str, ...]:
+    """The environment variable of every setting."""
+    aliases = (info.validation_alias for _, group in _GROUPS for info in group.model_fields.values())
+    return tuple(str(alias.choices[0]) for alias in aliases if isinstance(alias, AliasChoices))
+
+
 def load_settings(**flags: Any) -> Settings:
     """Read every group from the environment; a flag (field name → value, None = not given) wins over its variable.
 

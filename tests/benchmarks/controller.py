@@ -13,13 +13,12 @@ from typing import Self
 
 import aiohttp
 
+from gco_stream_reconciler.sandbox.foreign import without_foreign
 from tests.benchmarks.processes import Child, free_port
 from tests.benchmarks.table import REGION
 
 _START_SECONDS = 120.0
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) (\S+)", re.MULTILINE)
-# What would have the controller talk to somewhere else than the benchmark's servers.
-_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "KUBERNETES_SERVICE_HOST", "AWS_ENDPOINT_URL_DYNAMODB")
 
 
 class Controller:
@@ -38,7 +37,7 @@ class Controller:
     ) -> None:
         self._port = free_port()
         self._environment = {
-            **{name: value for name, value in os.environ.items() if name not in _FOREIGN},
+            **without_foreign(os.environ),
             **environment,
             "REGION": REGION,
             "CLUSTER_NAME": "benchmark",

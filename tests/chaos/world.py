@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
+from gco_stream_reconciler.sandbox.foreign import without_foreign
 from gco_stream_reconciler.sandbox.table import TABLE, Writer
 from tests.chaos.processes import Process, children_of, send
 from tests.grounds.aws import FETCHED, why_not_dynamodb_local
@@ -21,8 +22,6 @@ from tests.grounds.leash import free_port
 REGION = "us-east-1"
 NAMESPACE = "gco-inference"
 _START_SECONDS = 90.0
-# What would have a controller talk to something else than these servers.
-_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "KUBERNETES_SERVICE_HOST", "AWS_ENDPOINT_URL_DYNAMODB")
 
 
 @dataclass
@@ -67,7 +66,6 @@ def start_controller(
     name: str, log: Path, *, kubeconfig: Path, environment: Mapping[str, str], port: int = 0
 ) -> Process:
     """`gco-stream-reconciler run` as a process of its own."""
-    inherited = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
     settings = {
         "REGION": REGION,
         "CLUSTER_NAME": "chaos",
@@ -80,7 +78,7 @@ def start_controller(
         "DELETION_LIMIT": "100000",
     }
     command = [sys.executable, "-m", "gco_stream_reconciler", "run"]
-    return Process(name, command, log, environment={**inherited, **settings, **environment})
+    return Process(name, command, log, environment={**without_foreign(os.environ), **settings, **environment})
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ import gco_stream_reconciler
 from docs.tools.__main__ import stale
 from docs.tools.configuration import REFUSED, chart_values, fields, flags, refusal, render, variable
 from gco_stream_reconciler.cli.view import what_runs
+from gco_stream_reconciler.settings import variables
 from helm.tools.schema import CHART_OWNED, OUT_OF_PLACE
 from tests.docs.pages import DOCS, ROOT, blocks, prose
 
@@ -32,7 +34,7 @@ def test_every_setting_has_one_row_with_its_flag_and_its_place_in_the_chart() ->
     rows = re.findall(r"^\| `([A-Z0-9_]+)` \|.*\| (\S+) \| (\S+) \|$", CONFIGURATION, re.MULTILINE)
     by_name = {name: (flag, chart) for name, flag, chart in rows}
     settings = {variable(info): field for _, field, info in fields()}
-    assert [name for name, _, _ in rows] == list(settings)
+    assert [name for name, _, _ in rows] == list(settings) == list(variables())
     for name, field in settings.items():
         flag, chart = by_name[name]
         assert flag == (f"`{flags()[field]}`" if field in flags() else "-")
@@ -154,13 +156,23 @@ def test_a_decision_has_its_status_question_decision_and_consequences(path: Path
 # --- The demo ---------------------------------------------------------------------------------------------
 
 
+DEMO: dict[str, Any] = {
+    "kubeconfig": Path("/tmp/tmpsk3s28nw/kubeconfig-us-east-1"),  # noqa: S108 - shown, never opened
+    "table_url": "http://127.0.0.1:40901",
+    "http_port": 33271,
+    "cluster_url": "http://127.0.0.1:45191",
+    "debug_port": 43095,
+    "programs": Path("/src/gco/.venv-demo/bin"),
+}
+
+
 def test_the_first_steps_show_what_the_demo_prints_to_be_copied() -> None:
-    printed = what_runs(
-        kubeconfig=Path("/tmp/tmpsk3s28nw/kubeconfig-us-east-1"),  # noqa: S108 - shown, never opened
-        table_url="http://127.0.0.1:40901",
-        http_port=33271,
-        cluster_url="http://127.0.0.1:45191",
-        debug_port=43095,
-        programs=Path("/src/gco/.venv-demo/bin"),
-    )
+    printed = what_runs(**DEMO)
     assert f"{printed}\n" in blocks(DOCS / "start.md", of="text")
+
+
+def test_the_demo_has_its_reader_unset_what_would_lead_elsewhere_before_anything_is_copied() -> None:
+    unset = "  unset KUBERNETES_SERVICE_HOST AWS_PROFILE\n"
+    elsewhere = what_runs(**DEMO, left_out=["KUBERNETES_SERVICE_HOST", "AWS_PROFILE"])
+    assert elsewhere.replace(unset, "") == what_runs(**DEMO)
+    assert elsewhere.index(unset) < elsewhere.index("  kubectl ")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gco_stream_reconciler.sandbox.aws import AwsServer
+from gco_stream_reconciler.sandbox.foreign import FOREIGN
 from tests.grounds.leash import free_port, on_a_leash
 
 MOTO, DYNAMODB_LOCAL = "moto", "DynamoDB Local"
@@ -33,19 +34,18 @@ class AwsGround:
     def in_use(self) -> Iterator[None]:
         """This process talks to it until the block ends: botocore looks for its endpoint in the environment."""
         environment = self.environment()
-        before = {name: os.environ.get(name) for name in environment}
+        before = {name: os.environ.pop(name, None) for name in (*FOREIGN, *environment)}
         os.environ.update(environment)
         try:
             yield
         finally:
             for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
+                os.environ.pop(name, None)
+                if value is not None:
                     os.environ[name] = value
 
     def environment(self) -> dict[str, str]:
-        """What makes this process talk to it, and never to the real one."""
+        """What makes a process without FOREIGN talk to it, and never to the real one."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "sandbox",

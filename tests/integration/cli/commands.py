@@ -10,6 +10,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from gco_stream_reconciler.cli.main import app
+from gco_stream_reconciler.sandbox.foreign import FOREIGN
 from gco_stream_reconciler.sandbox.table import Writer
 
 REGION = "us-east-1"
@@ -43,9 +44,9 @@ class Commands:
     @property
     def _environment(self) -> dict[str, str | None]:
         given = {
+            **dict.fromkeys(FOREIGN),
             "INFERENCE_ENDPOINTS_TABLE_NAME": self.table,
             "REGION": REGION,
-            "KUBERNETES_SERVICE_HOST": None,
         }
         return {**given, "KUBECONFIG": self.kubeconfig or os.devnull, "NO_COLOR": "1", **(self.more or {})}
 
