@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from structlog.typing import FilteringBoundLogger
 
 from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.cli.ending import CommandError, one_sentence
@@ -23,8 +24,8 @@ from gco_stream_reconciler.sandbox.aws import AwsServer
 from gco_stream_reconciler.sandbox.foreign import FOREIGN
 from gco_stream_reconciler.sandbox.kubernetes.server import KubernetesServer
 from gco_stream_reconciler.sandbox.table import Writer
-from gco_stream_reconciler.settings import load_settings, variables
-from gco_stream_reconciler.telemetry.logging import configure_logging
+from gco_stream_reconciler.settings import TelemetrySettings, load_settings, variables
+from gco_stream_reconciler.telemetry.logging import configure_logging, told_of
 
 _REFRESH_SECONDS = 0.1
 _STOP_SECONDS = 30.0
@@ -66,6 +67,9 @@ def _aws(console: Console) -> Iterator[AwsServer]:
 async def _run(
     console: Console, aws: AwsServer, folder: Path, *, serve: bool, logs: bool, left_out: Sequence[str]
 ) -> None:
+    # The process is of no Region; its controllers are.
+    telemetry = TelemetrySettings(log_format="text", log_level="INFO" if logs else "ERROR")
+    log = configure_logging(telemetry, cluster="", region="")
     writer = Writer(aws.url, region=HOME)
     await asyncio.to_thread(writer.create_table)
     async with AsyncExitStack() as stack:
@@ -75,10 +79,10 @@ async def _run(
             clusters[region] = await stack.enter_async_context(KubernetesServer())
             clusters[region].store.add_namespace(NAMESPACE)
             _kubeconfig(folder, region).write_text(json.dumps(clusters[region].kubeconfig()), "utf-8")
-            applications[region] = _application(region, _kubeconfig(folder, region), logs=logs)
+            applications[region] = _application(region, _kubeconfig(folder, region), log)
         async with asyncio.TaskGroup() as group:
             running = [
-                group.create_task(application.run(), name=f"controller {region}")
+                group.create_task(_controller(application), name=f"controller {region}")
                 for region, application in applications.items()
             ]
             try:
@@ -108,7 +112,13 @@ def _kubeconfig(folder: Path, region: str) -> Path:
     return folder / f"kubeconfig-{region}"
 
 
-def _application(region: str, kubeconfig: Path, *, logs: bool) -> Application:
+async def _controller(application: Application) -> None:
+    place = application.settings.place
+    with told_of(cluster=place.cluster_name, region=place.region):
+        await application.run()
+
+
+def _application(region: str, kubeconfig: Path, log: FilteringBoundLogger) -> Application:
     settings = load_settings(
         region=region,
         dynamodb_region=HOME,
@@ -117,12 +127,9 @@ def _application(region: str, kubeconfig: Path, *, logs: bool) -> Application:
         namespace=NAMESPACE,
         http_port=0,
         debug_port=0,
-        log_format="text",
-        log_level="INFO" if logs else "ERROR",
         unhealthy_threshold_seconds=WATCHDOG_SECONDS,
         canary_settle_seconds=CANARY_SETTLE_SECONDS,
     )
-    log = configure_logging(settings.telemetry, cluster=settings.place.cluster_name, region=region)
     return Application(settings, log=log)
 
 

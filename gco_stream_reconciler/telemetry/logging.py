@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 import structlog
@@ -23,25 +24,29 @@ def configure_logging(
     """Set structlog and the root logger up, once per process; returns the logger that the parts are given.
 
     Lines go to standard error. json: `timestamp`, `level`, `event`, `service`, `cluster_id`, `region` and the event's
-    own fields. text: for a person, in colour on a terminal.
+    own fields. text: the same for a person, in colour on a terminal, but for `service` and a place that is empty.
+    cluster, region: of a line that is written outside of `told_of`.
     """
     output = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.log_level]
     shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
     renderers: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    place = {"cluster_id": cluster, "region": region}
     if settings.log_format == "json":
         renderers += [
-            _constant({"service": SERVICE, "cluster_id": cluster, "region": region}),
+            _constant({"service": SERVICE, **place}),
             # Without locals: they hold decoded items, and so the environment of workloads.
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(default=str),
         ]
     else:
         renderers += [
+            _constant({name: value for name, value in place.items() if value}),
             structlog.processors.format_exc_info,
             _without_control_characters,
             structlog.dev.ConsoleRenderer(colors=output.isatty()),
@@ -62,6 +67,14 @@ def configure_logging(
     )
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger(SERVICE)
     return log
+
+
+def told_of(*, cluster: str, region: str) -> AbstractContextManager[None]:
+    """What is logged inside, and by tasks and threads that begin there, is told of this cluster and Region.
+
+    For a process with more than one controller, whatever logger their parts use.
+    """
+    return structlog.contextvars.bound_contextvars(cluster_id=cluster, region=region)
 
 
 def _is_no_errors_shadow(record: logging.LogRecord) -> bool:

@@ -6,6 +6,7 @@ import re
 import signal
 from pathlib import Path
 
+from gco_stream_reconciler.cli.stage import REGIONS
 from tests.doubles.scripted_api_server import nothing, scripted_server
 from tests.integration.cli.commands import Commands
 
@@ -38,13 +39,19 @@ async def test_whatever_the_callers_environment_leads_to_the_demo_talks_to_its_o
             "NAMESPACES": "elsewhere",
             "LEASE_SECONDS": "1",
         }
-        code, shown = await _first_step(Commands("another-table", more=surroundings))
+        code, shown, logged = await _first_step(Commands("another-table", more=surroundings))
     assert elsewhere.asked == []
     assert (code, shown[-1]) == (0, "stopped")
+    for region in REGIONS:
+        won = [line for line in logged if "leadership_won" in line and f"region={region}" in line]
+        assert len(won) == 1, logged
 
 
-async def _first_step(commands: Commands) -> tuple[int | None, list[str]]:
-    """Let the story begin, for which both controllers must lead, and interrupt it; exit code and what was shown."""
+async def _first_step(commands: Commands) -> tuple[int | None, list[str], list[str]]:
+    """Let the story begin, for which both controllers must lead, and interrupt it.
+
+    Returns the exit code, and the lines on standard output and standard error.
+    """
     process = await commands.started("demo", "--logs")
     assert process.stdout is not None
     shown: list[str] = []
@@ -55,9 +62,9 @@ async def _first_step(commands: Commands) -> tuple[int | None, list[str]]:
                 assert line, (shown, await process.communicate())
                 shown.append(line.decode().rstrip())
             process.send_signal(signal.SIGINT)
-            out, _ = await process.communicate()
+            out, err = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode, [*shown, *out.decode().splitlines()]
+    return process.returncode, [*shown, *out.decode().splitlines()], err.decode().splitlines()

@@ -1,13 +1,15 @@
+import asyncio
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from gco_stream_reconciler.settings import TelemetrySettings
-from gco_stream_reconciler.telemetry.logging import configure_logging
+from gco_stream_reconciler.telemetry.logging import configure_logging, told_of
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,57 @@ def test_one_event_is_one_json_line_whatever_its_values_hold() -> None:
         "info",
     )
     assert (second["event"], second["level"]) == ("from a library\nforged", "warning")
+
+
+def place_told(form: str, line: str) -> tuple[str, str]:
+    if form == "json":
+        fields = json.loads(line)
+        return fields["cluster_id"], fields["region"]
+    told = dict(re.findall(r"(cluster_id|region)=(\S+)", line))
+    return told["cluster_id"], told["region"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_every_line_tells_cluster_and_region(form: str) -> None:
+    stream = io.StringIO()
+    log = configure_logging(TelemetrySettings(log_format=form), cluster="c", region="r", stream=stream)
+    log.info("ours")
+    structlog.get_logger().info("ours, of a module's own logger")
+    logging.getLogger("library").warning("a library's")
+    assert [place_told(form, line) for line in stream.getvalue().splitlines()] == [("c", "r")] * 3
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+async def test_each_of_two_controllers_in_one_process_tells_its_own_cluster_and_region(form: str) -> None:
+    stream = io.StringIO()
+    log = configure_logging(TelemetrySettings(log_format=form), cluster="", region="", stream=stream)
+    turn = asyncio.Barrier(2)
+
+    async def lower(event: str) -> None:
+        await turn.wait()
+        log.info(event)
+        structlog.get_logger().info(event)
+        await asyncio.to_thread(logging.getLogger("library").warning, event)
+
+    async def controller(name: str) -> None:
+        with told_of(cluster=f"cluster-{name}", region=name):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(lower(f"event-{name}"))
+
+    async with asyncio.TaskGroup() as group:
+        for name in ("one", "two"):
+            group.create_task(controller(name))
+    lines = stream.getvalue().splitlines()
+    for name in ("one", "two"):
+        told = [place_told(form, line) for line in lines if f"event-{name}" in line]
+        assert told == [(f"cluster-{name}", name)] * 3
+
+
+def test_a_text_line_leaves_out_a_place_that_is_not_known() -> None:
+    stream = io.StringIO()
+    log = configure_logging(TelemetrySettings(log_format="text"), cluster="", region="r", stream=stream)
+    log.info("ours")
+    assert "cluster_id" not in stream.getvalue()
 
 
 def test_control_characters_break_no_text_line() -> None:
