@@ -168,8 +168,8 @@ def _of_response(
 def _not_found(missing: type[ReconcilerError], action: str, where: str) -> ReconcilerError:
     if missing is TableNotFoundError:
         return TableNotFoundError(
-            f"{where} does not exist (asked with {action}): check INFERENCE_ENDPOINTS_TABLE_NAME, DYNAMODB_REGION and "
-            "the account of the credentials"
+            f"{where} does not exist (asked with {action}): check INFERENCE_ENDPOINTS_TABLE_NAME, DYNAMODB_REGION, "
+            "STREAM_REGION and the account of the credentials"
         )
     return missing(f"{where} does not exist any more (asked with {action})")
 

@@ -182,7 +182,14 @@ async def test_a_missing_resource_is_the_table_or_the_stream_that_was_asked_for(
         found = await failures(it)
     stream = {name: found.pop(name) for name in ABOUT_THE_STREAM}
     check(stream, ShardNotFoundError, "does not exist any more")
-    check(found, TableNotFoundError, "does not exist", "INFERENCE_ENDPOINTS_TABLE_NAME", "DYNAMODB_REGION")
+    check(
+        found,
+        TableNotFoundError,
+        "does not exist",
+        "INFERENCE_ENDPOINTS_TABLE_NAME",
+        "DYNAMODB_REGION",
+        "STREAM_REGION",
+    )
     assert SHARD in str(stream["GetShardIterator"])
 
 
