@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gco_stream_reconciler.aws.probes import tried_actions
+from gco_stream_reconciler.aws.streams import DynamoDbStreams
 from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, worst
 from gco_stream_reconciler.cli.cluster_probes import cluster_checks
 from gco_stream_reconciler.cli.connection import TableSide, open_cluster, open_table
@@ -22,11 +23,16 @@ from gco_stream_reconciler.cli.options import (
 )
 from gco_stream_reconciler.cli.output import Format, console, print_json, print_text, styled, yaml_of
 from gco_stream_reconciler.cli.status import plainly
-from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
+from gco_stream_reconciler.cli.table_judgements import (
+    judged_readers,
+    judged_state_and_key,
+    judged_table,
+    line_about,
+)
 from gco_stream_reconciler.cli.table_permissions import judged_action
 from gco_stream_reconciler.endpoints.model import Endpoint
 from gco_stream_reconciler.errors import ReconcilerError
-from gco_stream_reconciler.settings import Settings
+from gco_stream_reconciler.settings import PlaceSettings, Settings
 
 
 def doctor(
@@ -91,7 +97,11 @@ async def _table(table: TableSide, settings: Settings) -> tuple[list[Check], lis
         if code_of(error) is Exit.USAGE:
             raise
         return [fail("table", str(error), "correct this first; the other checks of the table need it")], []
-    checks = list(judged_table(place.table_name, description))
+    if place.read_region == place.home_region:
+        checks = list(judged_table(place.table_name, description))
+    else:
+        checks = list(judged_state_and_key(place.table_name, description))
+        checks += await _replica(table, place)
     endpoints: list[Endpoint] = []
     with suppress(ReconcilerError):  # the check of the action Scan says it
         endpoints = decoded(await read_items(table.endpoints))
@@ -101,6 +111,18 @@ async def _table(table: TableSide, settings: Settings) -> tuple[list[Check], lis
     )
     tried = await tried_actions(table.clients, place)
     return [*checks, *map(judged_action, tried)], endpoints
+
+
+async def _replica(table: TableSide, place: PlaceSettings) -> list[Check]:
+    """The table in the Region whose stream and reads are used, which is not the home Region."""
+    region = place.read_region
+    try:
+        found = await DynamoDbStreams(table.clients, place).stream_of_table()
+    except ReconcilerError as error:
+        if code_of(error) is Exit.USAGE:
+            raise
+        return [fail(line_about("table", region), str(error), "correct this first: the stream is read there")]
+    return list(judged_table(place.table_name, found, region=region))
 
 
 async def _cluster(settings: Settings, endpoints: list[Endpoint]) -> list[Check]:

@@ -11,54 +11,66 @@ _READERS_OF_GLOBAL = 1
 """A shard serves two readers; of a global table replication is one of them (docs/deploy/global-tables.md)."""
 
 
-def judged_table(name: str, table: Mapping[str, Any]) -> Iterator[Check]:
-    """Its state, its key, its stream."""
-    status = str(table.get("TableStatus", ""))
+def judged_table(name: str, table: Mapping[str, Any], *, region: str = "") -> Iterator[Check]:
+    """Its state, its key, its stream. region: of a replica; its lines and their commands name it."""
+    yield from judged_state_and_key(name, table, region=region)
+    yield _stream(name, table, region)
+
+
+def judged_state_and_key(name: str, table: Mapping[str, Any], *, region: str = "") -> Iterator[Check]:
+    """What a table needs whose stream is not read."""
+    status, line = str(table.get("TableStatus", "")), line_about("table", region)
     if status in ("ACTIVE", "UPDATING"):
-        yield ok("table", f"{name} is {status}")
+        yield ok(line, f"{name} is {status}")
     else:
-        yield fail("table", f"{name} is {status}", "wait until it is ACTIVE, or make it again")
-    yield _key(table)
-    yield judged_stream(name, table)
+        yield fail(line, f"{name} is {status}", "wait until it is ACTIVE, or make it again")
+    yield _key(table, region)
 
 
-def _key(table: Mapping[str, Any]) -> Check:
+def line_about(what: str, region: str) -> str:
+    """A line's name. region: of a replica, empty for the home Region."""
+    return f"{what} in {region}" if region else what
+
+
+def _key(table: Mapping[str, Any], region: str) -> Check:
+    line = line_about("key", region)
     keys = [(key.get("AttributeName"), key.get("KeyType")) for key in table.get("KeySchema") or ()]
     types = {
         each.get("AttributeName"): each.get("AttributeType")
         for each in table.get("AttributeDefinitions") or ()
     }
     if keys == [("endpoint_name", "HASH")] and types.get("endpoint_name") == "S":
-        return ok("key", "endpoint_name (S)")
+        return ok(line, "endpoint_name (S)")
     shown = ", ".join(f"{name} ({kind}, {types.get(name)})" for name, kind in keys) or "none"
     remedy = "is this GCO's endpoint table? Its key is endpoint_name, a string: check INFERENCE_ENDPOINTS_TABLE_NAME"
-    return fail("key", shown, remedy)
+    return fail(line, shown, remedy)
 
 
-def judged_stream(name: str, table: Mapping[str, Any]) -> Check:
+def _stream(name: str, table: Mapping[str, Any], region: str) -> Check:
     """Whether the stream is on and shows both images."""
+    line, there = line_about("stream", region), f" --region {region}" if region else ""
+    enable, disable = f"{enabling(name)}{there}", f"{disabling(name)}{there}"
     specification = table.get("StreamSpecification") or {}
     view = str(specification.get("StreamViewType", ""))
     if not specification.get("StreamEnabled"):
-        return fail("stream", "the table has no stream", enabling(name))
+        return fail(line, "the table has no stream", enable)
     if view != NEW_AND_OLD:
-        remedy = (
-            f"works, but every heartbeat is looked at; to change it: {disabling(name)}, then {enabling(name)}"
-        )
-        return warn("stream", f"on, but with {view}", remedy)
-    return ok("stream", f"on, {view}")
+        remedy = f"works, but every heartbeat is looked at; to change it: {disable}, then {enable}"
+        return warn(line, f"on, but with {view}", remedy)
+    return ok(line, f"on, {view}")
 
 
 def judged_readers(
     table: Mapping[str, Any], targets: Collection[str], *, home: str, region: str, read_region: str
 ) -> Iterator[Check]:
-    """Whether a stream would have more Regions reading it than AWS allows.
+    """Whether a stream would have more Regions reading it than AWS allows, and whether `read_region` has one to read.
 
-    targets: every Region that endpoints name. A Region with a replica is taken to read that one.
+    targets: every Region that endpoints name. A Region with a replica is taken to read that one, and `region` to read
+    what it is set to.
     """
     replicas = {str(each.get("RegionName")) for each in table.get("Replicas") or ()} - {home}
-    regions = sorted({*targets, region})
-    sharing = [each for each in regions if each == home or each not in replicas]
+    elsewhere = {*replicas, region} if read_region != home else replicas
+    sharing = sorted({*targets, region} - elsewhere)
     limit = _READERS_OF_GLOBAL if replicas else _READERS
     found = f"{len(sharing)} of {limit} readers at the stream in {home}: {', '.join(sharing) or 'none'}"
     if len(sharing) > limit:
@@ -70,6 +82,12 @@ def judged_readers(
         yield fail("stream readers", found, remedy)
     else:
         yield ok("stream readers", found)
-    if region in replicas and read_region != region:
+    if read_region not in {home, *replicas}:
+        found = f"STREAM_REGION is {read_region}, where the table in {home} has no replica"
+        remedy = (
+            f"add a replica in {read_region}, or leave STREAM_REGION empty: then the stream in {home} is read"
+        )
+        yield fail("replica", found, remedy)
+    elif region in replicas and read_region != region:
         remedy = f"set STREAM_REGION={region}"
         yield warn("replica", f"{region} has a replica, but the stream in {read_region} is read", remedy)

@@ -2,7 +2,7 @@
 
 from gco_stream_reconciler.aws.probes import Tried
 from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
-from gco_stream_reconciler.errors import ConditionFailedError, PermissionDeniedError
+from gco_stream_reconciler.errors import ConditionFailedError, PermissionDeniedError, TableNotFoundError
 
 
 def judged_action(tried: Tried) -> Check:
@@ -16,4 +16,6 @@ def judged_action(tried: Tried) -> Check:
         case PermissionDeniedError():
             remedy = f"allow {tried.action} on {tried.where}: docs/deploy/controller-policy.json"
             return fail(name, str(tried.error), remedy)
+        case TableNotFoundError():
+            return fail(name, str(tried.error), f"there must be a {tried.where} first")
     return warn(name, f"not answered: {tried.error}", "try again; whether it is allowed is not known")

@@ -9,6 +9,7 @@ from aiohttp import web
 from gco_stream_reconciler.sandbox.table import Writer
 from tests.doubles.scripted_api_server import scripted_server
 from tests.doubles.scripted_aws import gives, refuses
+from tests.grounds.aws import AwsGround
 from tests.integration.cli.cluster_double import (
     ACCOUNT,
     CLAIM,
@@ -86,6 +87,35 @@ async def test_a_third_region_at_one_stream_fails(writer: Writer, command: Comma
     code, checks = await doctor(command)
     assert (code, troubles(checks)) == (1, {"stream readers": "fail"})
     assert "3 of 2 readers" in checks["stream readers"]["found"]
+
+
+async def test_a_region_to_read_without_a_table_fails(writer: Writer, command: Commands) -> None:
+    """What copying another Region's values leads to: the controller would refuse to start."""
+    writer.create_table()
+    code, checks = await doctor(command, STREAM_REGION="eu-west-1")
+    assert code == 1
+    assert troubles(checks) == {
+        "table in eu-west-1": "fail",
+        "replica": "fail",
+        **{
+            f"IAM dynamodb:{action}": "fail"
+            for action in ("DescribeTable", "GetItem", "Scan", "BatchGetItem")
+        },
+    }
+    assert "STREAM_REGION" in checks["table in eu-west-1"]["found"]
+
+
+async def test_the_stream_is_looked_for_where_it_is_read(
+    writer: Writer, command: Commands, aws: AwsGround
+) -> None:
+    writer.create_table(stream=False)
+    Writer(aws.url, table=writer.table, region="eu-west-1").create_table()
+    _, checks = await doctor(command, STREAM_REGION="eu-west-1")
+    assert checks["stream in eu-west-1"]["verdict"] == "ok"
+    assert "stream" not in checks
+    _, checks = await doctor(command, DYNAMODB_REGION="eu-west-1", STREAM_REGION=REGION)
+    assert checks[f"stream in {REGION}"]["verdict"] == "fail"
+    assert f"--region {REGION}" in checks[f"stream in {REGION}"]["remedy"]
 
 
 async def test_a_missing_verb_is_named(writer: Writer, command: Commands, cluster: ClusterDouble) -> None:

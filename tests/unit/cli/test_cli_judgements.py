@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from gco_stream_reconciler.aws.probes import Tried
 from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, ok, warn, worst
 from gco_stream_reconciler.cli.cluster_judgements import (
     judged_ingress_class,
@@ -9,6 +10,8 @@ from gco_stream_reconciler.cli.cluster_judgements import (
     judged_platform_ingress,
 )
 from gco_stream_reconciler.cli.table_judgements import judged_readers, judged_table
+from gco_stream_reconciler.cli.table_permissions import judged_action
+from gco_stream_reconciler.errors import ReconcilerError, TableNotFoundError, UnavailableError
 
 HOME = "us-east-1"
 
@@ -75,6 +78,51 @@ def test_a_region_with_a_replica_should_read_its_stream() -> None:
     found = table(Replicas=[{"RegionName": "eu-west-1"}])
     checks = list(judged_readers(found, [], home=HOME, region="eu-west-1", read_region=HOME))
     assert [check.remedy for check in checks if check.name == "replica"] == ["set STREAM_REGION=eu-west-1"]
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "ap-south-1"])
+def test_a_stream_is_read_at_home_or_at_a_replica(region: str) -> None:
+    """The Region that reads elsewhere is no reader of the home Region's stream, whatever is wrong there."""
+    found = table(Replicas=[{"RegionName": "eu-west-1"}])
+    checks = {
+        check.name: check
+        for check in judged_readers(found, [HOME], home=HOME, region=region, read_region="ap-south-1")
+    }
+    assert checks["stream readers"].found == "1 of 1 readers at the stream in us-east-1: us-east-1"
+    assert checks["replica"].verdict is CheckVerdict.FAIL
+    assert "STREAM_REGION" in checks["replica"].found
+    assert "ap-south-1" in checks["replica"].remedy
+
+
+def test_a_region_that_reads_its_replica_has_nothing_to_mend() -> None:
+    found = table(Replicas=[{"RegionName": "eu-west-1"}])
+    checks = judged_readers(found, [], home=HOME, region="eu-west-1", read_region="eu-west-1")
+    assert verdicts(checks) == {"stream readers": "ok"}
+
+
+def test_lines_about_a_replica_name_its_region_and_so_do_their_commands() -> None:
+    checks = {
+        check.name: check
+        for check in judged_table("endpoints", table(StreamSpecification=None), region="eu-west-1")
+    }
+    assert {name: str(check.verdict) for name, check in checks.items()} == {
+        "table in eu-west-1": "ok",
+        "key in eu-west-1": "ok",
+        "stream in eu-west-1": "fail",
+    }
+    assert checks["stream in eu-west-1"].remedy.endswith("--region eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [(TableNotFoundError("no table"), "fail"), (UnavailableError("no answer"), "warn")],
+)
+def test_an_action_on_a_table_that_is_not_there_cannot_succeed_by_trying_again(
+    error: ReconcilerError, verdict: str
+) -> None:
+    check = judged_action(Tried("dynamodb:Scan", "table endpoints in eu-west-1", error))
+    assert check.verdict == verdict
+    assert ("try again" in check.remedy) == (verdict == "warn")
 
 
 @pytest.mark.parametrize(
