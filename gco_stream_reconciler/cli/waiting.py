@@ -45,14 +45,14 @@ _ASKED_BY = {
 
 
 def judge(endpoint: Endpoint | None, goal: Goal, only: Collection[str] = ()) -> WaitProgress:
-    """How far an endpoint is. None: the item is gone. only: Regions to look at, all if empty."""
+    """How far an endpoint is. None: the item is gone. only: Regions to look at, all if empty; each must be one of its own."""
     if endpoint is None:
         gone = goal is Goal.DELETED
         return WaitProgress((), reached=gone, failed=None if gone else "the endpoint was deleted meanwhile")
     regions = tuple(_region(endpoint, goal, region) for region in _regions(endpoint, goal, only))
-    unasked = _unasked(endpoint, goal)
-    if unasked:
-        return WaitProgress(regions, reached=False, failed=unasked)
+    in_vain = _unasked(endpoint, goal) or _unknown(endpoint, goal, only)
+    if in_vain:
+        return WaitProgress(regions, reached=False, failed=in_vain)
     # With `only`, a Region's own report counts; without, a deletion is over when the item is gone.
     done = (
         bool(regions)
@@ -63,9 +63,26 @@ def judge(endpoint: Endpoint | None, goal: Goal, only: Collection[str] = ()) -> 
 
 
 def _regions(endpoint: Endpoint, goal: Goal, only: Collection[str]) -> list[str]:
-    targets = set(endpoint.target_regions or ())
-    known = targets | set(endpoint.region_status) if goal is Goal.DELETED else targets
+    known = _known(endpoint, goal)
     return sorted(known & set(only)) if only else sorted(known)
+
+
+def _known(endpoint: Endpoint, goal: Goal) -> set[str]:
+    """Regions that can get there. One that is no target any more only has something to delete."""
+    targets = set(endpoint.target_regions or ())
+    return targets | set(endpoint.region_status) if goal is Goal.DELETED else targets
+
+
+def _unknown(endpoint: Endpoint, goal: Goal, only: Collection[str]) -> str | None:
+    """A misspelt Region must neither be waited for nor count as one that is there."""
+    known = _known(endpoint, goal)
+    strangers = sorted(set(only) - known)
+    if not strangers or endpoint.target_regions is None:
+        return None
+    verb = "is" if len(strangers) == 1 else "are"
+    return (
+        f"{', '.join(strangers)} {verb} no Region of it; its Regions are {', '.join(sorted(known)) or 'none'}"
+    )
 
 
 def _region(endpoint: Endpoint, goal: Goal, region: str) -> RegionProgress:

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from gco_stream_reconciler.cli.waiting import Goal, judge
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus
 from tests.doubles.planning_story import endpoint
@@ -32,7 +34,49 @@ def test_a_report_about_an_earlier_spec_does_not_count() -> None:
 def test_only_the_regions_that_were_named_are_waited_for() -> None:
     item = reports(endpoint(), here="running", there="creating")
     assert judge(item, Goal.RUNNING, (HERE,)).reached
-    assert not judge(item, Goal.RUNNING, ("ap-south-1",)).reached
+    assert not judge(item, Goal.RUNNING, (THERE,)).reached
+
+
+@pytest.mark.parametrize("only", [("eu-wst-1",), (HERE, "eu-wst-1")])
+@pytest.mark.parametrize("goal", list(Goal))
+def test_a_region_that_the_endpoint_does_not_have_ends_the_wait(goal: Goal, only: tuple[str, ...]) -> None:
+    item = replace(
+        reports(endpoint(), here=goal.value, there="error"),
+        desired_state=DesiredState(goal.value),
+    )
+    progress = judge(item, goal, only)
+    assert not progress.reached
+    assert progress.failed == "eu-wst-1 is no Region of it; its Regions are eu-west-1, us-east-1"
+
+
+@pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.STOPPED])
+def test_a_region_that_only_reports_will_not_get_there(goal: Goal) -> None:
+    item = replace(
+        reports(endpoint(target_regions=(HERE,)), here=goal.value, there="deleted"),
+        desired_state=DesiredState(goal.value),
+    )
+    assert judge(item, goal).reached
+    progress = judge(item, goal, (HERE, THERE))
+    assert (progress.reached, progress.failed) == (
+        False,
+        "eu-west-1 is no Region of it; its Regions are us-east-1",
+    )
+
+
+def test_a_deletion_is_waited_for_in_a_region_that_is_no_target_any_more() -> None:
+    item = replace(
+        reports(endpoint(target_regions=(HERE,)), here="deleting", there="deleting"),
+        desired_state=DesiredState.DELETED,
+    )
+    assert judge(item, Goal.DELETED, (THERE,)).failed is None
+    item = replace(item, region_status={THERE: RegionStatus("deleted")})
+    assert judge(item, Goal.DELETED, (THERE,)).reached
+
+
+def test_a_region_is_not_called_unknown_where_the_targets_cannot_be_read() -> None:
+    item = replace(reports(endpoint(), here="running"), target_regions=None)
+    progress = judge(item, Goal.RUNNING, (HERE,))
+    assert (progress.reached, progress.failed) == (False, None)
 
 
 def test_an_error_about_the_present_spec_ends_the_wait_with_its_reason() -> None:
