@@ -15,6 +15,11 @@ from gco_stream_reconciler.endpoints.status import encode_region_status
 Item = Mapping[str, Any]
 Paths = Mapping[tuple[str, ...], Any]
 
+BEING_DELETED = (
+    "the endpoint is being deleted: wait for `endpoint wait NAME --for deleted`, then deploy it again"
+)
+"""Why nothing else may be asked of it."""
+
 
 class RefusedEditError(Exception):
     """The edit makes no sense for this item; the message names the remedy."""
@@ -221,9 +226,7 @@ def _canary(item: Item) -> Mapping[str, Any]:
 
 def _refuse_deleted(item: Item) -> None:
     if _state(item) == DesiredState.DELETED:
-        raise RefusedEditError(
-            "the endpoint is being deleted: wait for `endpoint wait NAME --for deleted`, then deploy it again"
-        )
+        raise RefusedEditError(BEING_DELETED)
 
 
 def _with(node: Mapping[str, Any], parts: tuple[str, ...], given: Any) -> dict[str, Any]:

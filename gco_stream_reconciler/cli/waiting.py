@@ -4,7 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, State
+from gco_stream_reconciler.cli.edits import BEING_DELETED
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
+from gco_stream_reconciler.endpoints.moments import instant
 from gco_stream_reconciler.planning.report import is_about_current_spec
 
 
@@ -59,7 +61,7 @@ def judge(endpoint: Endpoint | None, goal: Goal, only: Collection[str] = ()) -> 
         and all(region.reached for region in regions)
         and (goal is not Goal.DELETED or bool(only))
     )
-    return WaitProgress(regions, reached=done, failed=None if done else _broken(endpoint, regions))
+    return WaitProgress(regions, reached=done, failed=None if done else _broken(endpoint, goal, regions))
 
 
 def _regions(endpoint: Endpoint, goal: Goal, only: Collection[str]) -> list[str]:
@@ -104,14 +106,30 @@ def _unasked(endpoint: Endpoint, goal: Goal) -> str | None:
     wanted = endpoint.desired_state
     if wanted is None or wanted in _ASKED_BY[goal]:
         return None
+    if wanted is DesiredState.DELETED:
+        return BEING_DELETED
     verb = {Goal.RUNNING: "start", Goal.STOPPED: "stop", Goal.DELETED: "delete"}[goal]
     return f"the table wants it {wanted}, so it will not become {goal}: `endpoint {verb} {endpoint.name}` asks for that"
 
 
-def _broken(endpoint: Endpoint, regions: tuple[RegionProgress, ...]) -> str | None:
-    """An error about the spec as it is now stays until somebody acts."""
+def _broken(endpoint: Endpoint, goal: Goal, regions: tuple[RegionProgress, ...]) -> str | None:
+    """An error that stays until somebody acts: about the spec as it is now and, for a stop or a deletion, said since then.
+
+    A stop or a deletion leaves the spec as it was, so an error from before it is about the same spec. What came first
+    is told by two clocks, that of who wrote the item and the controller's. Where the controller's is behind, a new error
+    looks old and is waited out until the time is over, which names it; so is one that is said again in the same words,
+    since no such report is written anew. Where it is ahead, an old error may end the wait.
+    """
     for each in regions:
         status = endpoint.region_status.get(each.region)
-        if status is not None and status.state == State.ERROR and is_about_current_spec(status, endpoint):
+        if status is None or status.state != State.ERROR or not is_about_current_spec(status, endpoint):
+            continue
+        if goal is Goal.RUNNING or _said_since(status, endpoint):
             return f"{each.region} reports an error: {status.error or status.message or 'without a reason'}"
     return None
+
+
+def _said_since(status: RegionStatus, endpoint: Endpoint) -> bool:
+    """Whether a report is younger than the last write of what is wanted, as far as either names its time."""
+    synced, updated = instant(status.last_sync), instant(endpoint.updated_at)
+    return synced is not None and updated is not None and synced > updated

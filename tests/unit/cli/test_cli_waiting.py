@@ -108,3 +108,38 @@ def test_a_stop_is_over_when_every_target_has_stopped() -> None:
     assert not judge(item, Goal.STOPPED).reached
     item = replace(reports(endpoint(), here="stopped", there="stopped"), desired_state=DesiredState.STOPPED)
     assert judge(item, Goal.STOPPED).reached
+
+
+WRITTEN = "2026-11-21T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("goal", [Goal.STOPPED, Goal.DELETED])
+@pytest.mark.parametrize(
+    ("reported", "ends"),
+    [
+        ("2026-11-21T07:59:59+00:00", False),
+        ("2026-11-21T08:00:01+00:00", True),
+        (None, False),
+    ],
+)
+def test_an_error_from_before_the_write_says_nothing_about_a_stop_or_a_deletion(
+    goal: Goal, reported: str | None, ends: bool
+) -> None:
+    before = reports(endpoint(), here="error", there=goal.value)
+    statuses = {HERE: replace(before.region_status[HERE], last_sync=reported)}
+    item = replace(
+        before,
+        desired_state=DesiredState(goal.value),
+        updated_at=WRITTEN,
+        region_status={**before.region_status, **statuses},
+    )
+    failed = "us-east-1 reports an error: no disk" if ends else None
+    assert judge(item, goal).failed == failed
+
+
+@pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.STOPPED])
+def test_of_a_deletion_nothing_is_advised_that_would_be_refused(goal: Goal) -> None:
+    failed = judge(endpoint(desired_state=DesiredState.DELETED), goal).failed or ""
+    assert "endpoint wait NAME --for deleted" in failed
+    assert "endpoint start" not in failed
+    assert "endpoint stop" not in failed
