@@ -6,6 +6,8 @@ from typing import Any
 from gco_stream_reconciler.cli.ending import CommandError, Exit
 from gco_stream_reconciler.cli.item_files import tagged
 
+_MERGED = ("env", "autoscaling")
+
 
 def new_item(
     name: str,
@@ -34,10 +36,15 @@ def new_item(
 
 
 def merged_spec(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec of a file under the flags that were given; environments are merged name by name."""
+    """A spec of a file under the flags that were given; environment and autoscaling are merged name by name.
+
+    What should be a map in the file and is none stays, for the check before the write to refuse.
+    """
     found = {**base, **{key: value for key, value in given.items() if value not in (None, [], {})}}
-    if base.get("env") and given.get("env"):
-        found["env"] = {**base["env"], **given["env"]}
+    for field in _MERGED:
+        of_file, of_flags = base.get(field), given.get(field)
+        if of_file is not None and of_flags:
+            found[field] = {**of_file, **of_flags} if isinstance(of_file, Mapping) else of_file
     return found
 
 

@@ -99,6 +99,26 @@ async def test_deploy_takes_a_spec_from_a_file(writer: Writer, command: Commands
     assert (endpoint.spec.autoscaling.min_replicas, endpoint.labels) == (2, {"team": "a"})
 
 
+@pytest.mark.parametrize(
+    ("of_file", "flags", "said"),
+    [
+        ({"env": ["TOKEN=hunter2"]}, ["--env", "X=y"], "spec.env"),
+        ({"autoscaling": ["cpu"]}, ["--max-replicas", "20"], "spec.autoscaling"),
+        ({"autoscaling": {"min_replicas": 3}}, ["--max-replicas", "2"], "must not be below min_replicas"),
+    ],
+)
+async def test_what_a_file_and_flags_make_together_is_refused_in_one_sentence(
+    writer: Writer, command: Commands, tmp_path: Path, of_file: dict[str, Any], flags: list[str], said: str
+) -> None:
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps({"image": IMAGE, **of_file}), "utf-8")
+    ended = await command("endpoint", "deploy", "new", "-r", REGION, "-f", str(file), *flags)
+    assert ended.code == 2
+    assert said in ended.sentence
+    assert "hunter2" not in ended.sentence
+    assert writer.get("new") is None
+
+
 async def test_states_replicas_and_images_are_written_as_gcos_command_line_does(
     writer: Writer, command: Commands, llama: str
 ) -> None:

@@ -84,6 +84,22 @@ def test_flags_win_over_the_file_and_environments_are_merged_by_name() -> None:
     assert merged_spec(base, given) == {"image": "a:2", "replicas": 0, "env": {"A": "1", "B": "3"}}
 
 
+def test_a_bound_that_is_given_leaves_the_files_autoscaling_as_it_is_beside() -> None:
+    metrics = [{"type": "memory", "target": 80}]
+    base = {"autoscaling": {"enabled": False, "min_replicas": 3, "max_replicas": 6, "metrics": metrics}}
+    given = {"autoscaling": {"enabled": True, "max_replicas": 20}}
+    assert merged_spec(base, given)["autoscaling"] == {
+        "enabled": True, "min_replicas": 3, "max_replicas": 20, "metrics": metrics,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["env", "autoscaling"])
+@pytest.mark.parametrize("of_file", [["A"], "A", 1, [], ""])
+def test_a_map_that_is_none_in_the_file_stays_for_the_check_to_refuse(field: str, of_file: Any) -> None:
+    assert merged_spec({field: of_file}, {field: {"B": "1"}}) == {field: of_file}
+    assert merged_spec({field: None}, {field: {"B": "1"}}) == {field: {"B": "1"}}
+
+
 def test_zero_replicas_are_given_and_not_unset() -> None:
     assert merged_spec({"replicas": 3}, {"replicas": 0}) == {"replicas": 0}
 
