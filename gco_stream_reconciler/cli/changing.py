@@ -1,5 +1,6 @@
 """One conditional change of an item, from the read to what is printed."""
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from gco_stream_reconciler.cli.edits import Edit, RefusedEditError
 from gco_stream_reconciler.cli.ending import CommandError, Exit, finish, say
 from gco_stream_reconciler.cli.item_files import untagged
 from gco_stream_reconciler.cli.options import table_settings
-from gco_stream_reconciler.cli.output import ScriptFormat, console, print_json
+from gco_stream_reconciler.cli.output import ScriptFormat, console, print_json, progress_console
 from gco_stream_reconciler.cli.table_access import change_item, item_of
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
 from gco_stream_reconciler.printable import escaped
@@ -81,9 +82,19 @@ def moment() -> str:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask a person. Raises CommandError where nobody can answer."""
+    """Ask a person, on standard error. Raises CommandError where nobody can answer, typer.Abort for a no.
+
+    Whether somebody is there is a matter of standard input: the output of one who is may well go into a pipe.
+    """
     if yes:
         return
-    if not console().is_terminal:
-        raise CommandError(f"{question} Give --yes to say so without being asked", Exit.USAGE)
-    typer.confirm(question, abort=True)
+    if sys.stdin is not None and sys.stdin.isatty():
+        where = progress_console()
+        where.print(f"{escaped(question)} [y/N]: ", end="", markup=False)
+        answer = sys.stdin.readline()
+        if answer:
+            if answer.strip().lower() not in ("y", "yes"):
+                raise typer.Abort
+            return
+        where.print()  # the end of the input leaves the line unfinished
+    raise CommandError(f"{question} Give --yes to say so without being asked", Exit.USAGE)

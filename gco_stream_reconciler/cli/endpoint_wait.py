@@ -19,6 +19,7 @@ from gco_stream_reconciler.cli.output import (
     ScriptFormat,
     console,
     grid,
+    is_watched,
     print_json,
     progress_console,
     styled,
@@ -113,7 +114,7 @@ class _Screen:
     def __init__(self, where: Console, name: str) -> None:
         self._console = where
         self._name = name
-        self._live = Live(console=where, transient=True) if where.is_terminal else None
+        self._live = Live(console=where, transient=True) if is_watched(where) else None
         self._told: dict[str, str] = {}
 
     def __enter__(self) -> None:

@@ -47,13 +47,18 @@ class ScriptFormat(StrEnum):
 
 
 def console() -> Console:
-    """Standard output. Colours only on a terminal and without NO_COLOR; elsewhere lines are never folded."""
+    """Standard output. Colours only on a terminal or with FORCE_COLOR, and without NO_COLOR; lines are never folded."""
     return Console(highlight=False, soft_wrap=True)
 
 
 def progress_console() -> Console:
     """Standard error, for what a script does not read."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def is_watched(where: Console) -> bool:
+    """Whether somebody looks on, at a terminal that can be painted on. FORCE_COLOR asks for colours and makes no terminal."""
+    return where.file.isatty() and where.is_interactive
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -70,7 +75,7 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 def print_grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """The table on standard output; in a pipe as lines of columns, never folded."""
     where = console()
-    if where.is_terminal:
+    if is_watched(where):
         where.print(grid(columns, rows))
         return
     PlainTable(columns).print(rows)

@@ -18,6 +18,7 @@ from gco_stream_reconciler.cli.output import (
     PlainTable,
     console,
     grid,
+    is_watched,
     print_grid,
     print_json,
     print_json_line,
@@ -113,7 +114,7 @@ async def _watch(
     output: Format,
 ) -> None:
     where = console()
-    if output is Format.TABLE and where.is_terminal:
+    if output is Format.TABLE and is_watched(where):
         with Live(console=where, auto_refresh=False) as live:
             await _forever(
                 table,

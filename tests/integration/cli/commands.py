@@ -59,10 +59,10 @@ class Commands:
             raise result.exception
         return Ended(result.exit_code, result.stdout, result.stderr)
 
-    async def process(self, *arguments: str) -> Ended:
-        """As a process."""
+    async def process(self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> Ended:
+        """As a process. stdin: a file descriptor."""
         async with asyncio.timeout(_SECONDS):
-            process = await self.started(*arguments)
+            process = await self.started(*arguments, stdin=stdin)
             try:
                 out, err = await process.communicate()
             finally:
@@ -72,14 +72,16 @@ class Commands:
         assert process.returncode is not None
         return Ended(process.returncode, out.decode(), err.decode())
 
-    async def started(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def started(
+        self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL
+    ) -> asyncio.subprocess.Process:
         """A process that goes on; the caller ends it."""
         set_here = {key: value for key, value in self._environment.items() if value is not None}
         inherited = {key: value for key, value in os.environ.items() if key not in self._environment}
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gco_stream_reconciler", *arguments,
             env={**inherited, **set_here},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
