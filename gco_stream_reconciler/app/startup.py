@@ -50,10 +50,9 @@ class Startup:
         """Whether the table has a stream to follow. Raises StreamNotEnabledError, FatalError."""
         description = await self._patiently("stream", streams.describe)
         if description.status in _STREAM_GONE:
-            name = self._settings.place.table_name
-            raise FatalError(
-                f"the stream of table {name} is {description.status}; enable it again: {enabling(name)}"
-            )
+            place = self._settings.place
+            remedy = f"enable it again: {enabling(place.table_name, place.read_region)}"
+            raise FatalError(f"the stream of table {place.table_name} is {description.status}; {remedy}")
         if description.view_type != NEW_AND_OLD:
             self._log.warning(
                 "stream_view_type",

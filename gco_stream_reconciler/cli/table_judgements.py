@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from gco_stream_reconciler.cli.checks import Check, fail, ok, warn
-from gco_stream_reconciler.stream.switching import NEW_AND_OLD, disabling, enabling
+from gco_stream_reconciler.stream.switching import NEW_AND_OLD, disabling, enabling, region_of
 
 _READERS = 2
 _READERS_OF_GLOBAL = 1
@@ -48,8 +48,9 @@ def _key(table: Mapping[str, Any], region: str) -> Check:
 
 def _stream(name: str, table: Mapping[str, Any], region: str) -> Check:
     """Whether the stream is on and shows both images."""
-    line, there = line_about("stream", region), f" --region {region}" if region else ""
-    enable, disable = f"{enabling(name)}{there}", f"{disabling(name)}{there}"
+    line = line_about("stream", region)
+    where = region or region_of(table.get("TableArn", ""))
+    enable, disable = enabling(name, where), disabling(name, where)
     specification = table.get("StreamSpecification") or {}
     view = str(specification.get("StreamViewType", ""))
     if not specification.get("StreamEnabled"):

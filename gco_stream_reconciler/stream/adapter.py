@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from gco_stream_reconciler.errors import RetryableError, StreamNotEnabledError
-from gco_stream_reconciler.stream.switching import enabling
+from gco_stream_reconciler.stream.switching import enabling, region_of
 
 Record = Mapping[str, Any]
 """A change record in the SDK's shape: `eventName`, and `dynamodb` with Keys, images, SequenceNumber, time."""
@@ -136,7 +136,8 @@ class DynamoDbStreamsAdapter:
         arn = table.get("LatestStreamArn")
         if not arn:
             name = table.get("TableName", "the endpoint table")
-            raise StreamNotEnabledError(f"table {name} has no stream; enable it: {enabling(name)}")
+            remedy = enabling(name, region_of(table.get("TableArn", "")))
+            raise StreamNotEnabledError(f"table {name} has no stream; enable it: {remedy}")
         return str(arn)
 
     async def _described(self, arn: str) -> StreamDescription:

@@ -17,7 +17,7 @@ from gco_stream_reconciler.stream.ports import ChangeSink, StreamObserver
 from gco_stream_reconciler.stream.reader import Progress
 from gco_stream_reconciler.stream.session import StreamSession
 from gco_stream_reconciler.stream.shards import ShardState
-from gco_stream_reconciler.stream.switching import enabling
+from gco_stream_reconciler.stream.switching import enabling, region_of
 
 _SLOWEST_RESTART_SECONDS = 10.0
 _ENABLING_PAUSE_SECONDS = 1.0
@@ -117,7 +117,7 @@ class StreamConsumer:
             if description.status != "ENABLING" and not ended:
                 return description
             if ended:
-                remedy = f"enable it again: {enabling(self._table_name)}"
+                remedy = f"enable it again: {enabling(self._table_name, region_of(description.arn))}"
                 self.last_error = f"the stream of table {self._table_name} is disabled; {remedy}"
                 self._log.error("stream_disabled", arn=description.arn, remedy=remedy)
             await asyncio.sleep(_DISABLED_PAUSE_SECONDS if ended else _ENABLING_PAUSE_SECONDS)

@@ -102,7 +102,7 @@ async def test_a_table_without_a_stream_is_told_with_the_command_that_makes_one(
     async with connected(aws.url, table=writer.table) as it:
         with pytest.raises(StreamNotEnabledError) as caught:
             await DynamoDbStreamsAdapter(it.streams, now=lambda: 0.0).describe()
-    assert f"aws dynamodb update-table --table-name {writer.table}" in str(caught.value)
+    assert f" --table-name {writer.table} --stream-specification StreamEnabled=true" in str(caught.value)
 
 
 # --- What moto does not know ----------------------------------------------------------------------------------------

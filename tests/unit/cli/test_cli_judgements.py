@@ -110,7 +110,7 @@ def test_lines_about_a_replica_name_its_region_and_so_do_their_commands() -> Non
         "key in eu-west-1": "ok",
         "stream in eu-west-1": "fail",
     }
-    assert checks["stream in eu-west-1"].remedy.endswith("--region eu-west-1")
+    assert " --region eu-west-1 " in checks["stream in eu-west-1"].remedy
 
 
 @pytest.mark.parametrize(
