@@ -57,10 +57,13 @@ $(TEST)/.made: requirements-dev.lock pyproject.toml
 	$(TEST)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
-$(DEMO)/.made: requirements-sandbox.lock pyproject.toml
+# The build backend alone comes from the larger lock file, as in docker/Dockerfile.
+$(DEMO)/.made: requirements-sandbox.lock requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/python $(PIP) install --require-hashes -r requirements-sandbox.lock
-	$(DEMO)/bin/python $(PIP) install --no-deps -e .
+	awk '/^setuptools==/ {on = 1} on {print} on && /# via/ {exit}' requirements-dev.lock > $(DEMO)/build.lock
+	$(DEMO)/bin/python $(PIP) install --require-hashes -r $(DEMO)/build.lock
+	$(DEMO)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
 .PHONY: chart-test chart-docs image

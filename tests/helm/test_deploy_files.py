@@ -220,7 +220,16 @@ def test_the_build_backend_is_found_in_the_lock_file() -> None:
     found = re.search(
         r"^setuptools==[^\n]*\\\n(?:    --hash=sha256:\w+[ \\]*\n)+    # via", lock, re.MULTILINE
     )
-    assert found, "docker/Dockerfile takes setuptools and its hashes from requirements-dev.lock"
+    assert found, "docker/Dockerfile and Makefile take setuptools and its hashes from requirements-dev.lock"
+
+
+def test_what_make_installs_comes_from_a_lock_file_the_build_backend_too() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    installed = re.findall(r"\$\(PIP\) install (.+)", makefile)
+    assert len(installed) >= 5
+    assert all("--require-hashes" in line or "--no-deps --no-build-isolation" in line for line in installed)
+    (extracted,) = re.findall(r"awk '.+' requirements-dev\.lock", makefile)
+    assert extracted in (ROOT / "docker" / "Dockerfile").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", LOCKS)
