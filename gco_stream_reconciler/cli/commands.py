@@ -14,12 +14,11 @@ from gco_stream_reconciler.cli import (
 )
 from gco_stream_reconciler.cli.diff import diff
 from gco_stream_reconciler.cli.doctor import doctor
-from gco_stream_reconciler.cli.ending import OneSentenceGroup
+from gco_stream_reconciler.cli.ending import PROGRAM, OneSentenceGroup
 from gco_stream_reconciler.cli.explain import explain
 from gco_stream_reconciler.cli.render import render
 from gco_stream_reconciler.cli.status import status
 
-_PROGRAM = "gco-stream-reconciler"
 _CODES = (
     "Exit codes: 0 done, 1 failed, 2 usage, settings or credentials, 3 no such endpoint, 4 unreachable, "
     "5 changed meanwhile, 6 timed out."
@@ -97,7 +96,7 @@ def _group() -> typer.Typer:
 
 
 def _add(app: typer.Typer, command: Callable[..., Any], *examples: str, codes: str = _CODES) -> None:
-    shown = "  \n".join(f"`{_PROGRAM} {example}`" for example in examples)
+    shown = "  \n".join(f"`{PROGRAM} {example}`" for example in examples)
     word = "Example" if len(examples) == 1 else "Examples"
     name = command.__name__.replace("_", "-")
     app.command(name, epilog=f"{word}: {shown}  \n{codes}")(command)

@@ -1,12 +1,11 @@
 """What an action would change, as a unified diff of YAML. Pure. No value of workload environment is in it."""
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gco_stream_reconciler.cli.output import yaml_of
+from gco_stream_reconciler.cli.output import plain_copy, yaml_of
 from gco_stream_reconciler.cli.projecting import projected
 from gco_stream_reconciler.controller.describing import reasons_of, verb_of
 from gco_stream_reconciler.planning.actions import (
@@ -64,10 +63,10 @@ def _diff(action: Action, live: KubeObject | None) -> str:
 
 
 def _apply_diff(action: Apply, live: KubeObject | None) -> str:
-    wanted = _plain(action.manifest)
+    wanted = plain_copy(action.manifest)
     if live is None:
         return _unified(action.ref, None, redacted(wanted))
-    ours = _plain(projected(wanted, live))
+    ours = plain_copy(projected(wanted, live))
     shown = redacted(wanted)
     _mark(shown, wanted, ours)
     return _unified(action.ref, redacted(ours), shown)
@@ -92,10 +91,6 @@ def _unified(ref: ObjectRef, before: Any, after: Any) -> str:
 
 def _lines(value: Any) -> list[str]:
     return [] if value is None else yaml_of(value).splitlines()
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))
 
 
 def _mark(shown: Any, wanted: Any, live: Any) -> None:

@@ -1,14 +1,14 @@
 """`doctor`: whether everything that the controller rests on is there, each line with its remedy."""
 
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gco_stream_reconciler.aws.probes import tried_actions
 from gco_stream_reconciler.aws.streams import DynamoDbStreams
-from gco_stream_reconciler.cli.checks import Check, CheckVerdict, fail, worst
+from gco_stream_reconciler.cli.check_lines import show
+from gco_stream_reconciler.cli.checks import Check, fail
 from gco_stream_reconciler.cli.cluster_probes import cluster_checks
 from gco_stream_reconciler.cli.connection import TableSide, open_cluster, open_table
 from gco_stream_reconciler.cli.ending import Exit, code_of, finish
@@ -21,8 +21,7 @@ from gco_stream_reconciler.cli.options import (
     TableName,
     region_settings,
 )
-from gco_stream_reconciler.cli.output import Format, console, print_json, print_text, styled, yaml_of
-from gco_stream_reconciler.cli.status import plainly
+from gco_stream_reconciler.cli.output import Format
 from gco_stream_reconciler.cli.table_judgements import (
     judged_readers,
     judged_state_and_key,
@@ -62,31 +61,6 @@ def doctor(
         return [*checks, *await _cluster(settings, endpoints)]
 
     show(finish(work()), output)
-
-
-def show(checks: list[Check], output: Format) -> None:
-    """Print the lines, and exit with 1 where one fails."""
-    verdict = worst(checks)
-    document: Any = {"verdict": verdict, "checks": [asdict(check) for check in checks]}
-    if output is Format.JSON:
-        print_json(document)
-    elif output is Format.YAML:
-        print_text(yaml_of(plainly(document)))
-    else:
-        _print(checks)
-    if verdict is CheckVerdict.FAIL:
-        raise typer.Exit(int(Exit.FAILED))
-
-
-def _print(checks: list[Check]) -> None:
-    """A line for each check, its remedy below."""
-    where = console()
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        where.print(styled(check.verdict), " " * (4 - len(check.verdict)), end=" ")
-        where.print(styled(f"{check.name.ljust(width)}  {check.found}"))
-        if check.remedy:
-            where.print(styled(f"      {' ' * width} → {check.remedy}"))
 
 
 async def _table(table: TableSide, settings: Settings) -> tuple[list[Check], list[Endpoint]]:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from gco_stream_reconciler.cli.explaining_refusal import refusal_findings
 from gco_stream_reconciler.cli.explaining_running import running_findings
-from gco_stream_reconciler.cli.findings import Finding
+from gco_stream_reconciler.cli.findings import Finding, iso
 from gco_stream_reconciler.controller.describing import reasons_of, verb_of
 from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus
 from gco_stream_reconciler.planning.actions import Plan
@@ -145,7 +144,7 @@ def _ingress(situation: Situation) -> Iterator[Finding]:
     ]
     if not wait.is_over:
         left = f", going on without it in {wait.remaining:.0f} s" if wait.remaining is not None else ""
-        began = datetime.fromtimestamp(max(since), UTC).isoformat() if since else None
+        began = iso(max(since)) if since else None
         yield Finding(4, "Ingress", f"waited for until it is gone{left}", began)
     for note in wait.notes:
         yield Finding(4, "Ingress", note)

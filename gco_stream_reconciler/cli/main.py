@@ -10,12 +10,12 @@ from gco_stream_reconciler import __version__
 from gco_stream_reconciler.app.application import Application
 from gco_stream_reconciler.app.process import run_until_signalled
 from gco_stream_reconciler.cli.commands import register
-from gco_stream_reconciler.cli.ending import OneSentenceGroup, one_sentence
+from gco_stream_reconciler.cli.ending import PROGRAM, OneSentenceGroup, one_sentence
 from gco_stream_reconciler.settings import Settings, load_settings
 from gco_stream_reconciler.telemetry.logging import configure_logging
 
 app = typer.Typer(
-    name="gco-stream-reconciler",
+    name=PROGRAM,
     cls=OneSentenceGroup,
     help="Makes this Region's EKS cluster match GCO's table of inference endpoints, within a second of each write.",
     no_args_is_help=True,

@@ -46,6 +46,13 @@ class ScriptFormat(StrEnum):
     JSON = "json"
 
 
+class ManifestFormat(StrEnum):
+    """`-o` of manifests."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
 def console() -> Console:
     """Standard output. Colours only on a terminal or with FORCE_COLOR, and without NO_COLOR; lines are never folded."""
     return Console(highlight=False, soft_wrap=True)
@@ -114,6 +121,11 @@ def print_json_line(value: Any) -> None:
     """One JSON document on one line."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
     sys.stdout.flush()
+
+
+def plain_copy(value: Any) -> Any:
+    """What JSON can hold without shared parts and types of its own: YAML would show them as anchors and tags."""
+    return json.loads(json.dumps(value))
 
 
 def yaml_of(value: Any) -> str:

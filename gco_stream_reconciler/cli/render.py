@@ -1,6 +1,5 @@
 """`render`: an item as manifests, from a file without any connection, or from the table."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from gco_stream_reconciler.cli.ending import CommandError, Exit, finish, say
 from gco_stream_reconciler.cli.item_files import items_of_file
 from gco_stream_reconciler.cli.looking import read_items
 from gco_stream_reconciler.cli.options import HomeRegion, Region, TableName, region_settings
-from gco_stream_reconciler.cli.output import print_json, print_text, yaml_of
+from gco_stream_reconciler.cli.output import ManifestFormat, plain_copy, print_json, print_text, yaml_of
 from gco_stream_reconciler.cli.rendering import rendered
 from gco_stream_reconciler.cli.table_access import item_of
 from gco_stream_reconciler.endpoints.codec import decode_endpoint
@@ -35,7 +34,9 @@ def render(
     show_environment: Annotated[
         bool, typer.Option("--show-environment", help="Include values of environment variables (secrets).")
     ] = False,
-    output: Annotated[str, typer.Option("--output", "-o", help="yaml or json.")] = "yaml",
+    output: Annotated[
+        ManifestFormat, typer.Option("--output", "-o", help="How to print.")
+    ] = ManifestFormat.YAML,
     table_name: TableName = None,
     home_region: HomeRegion = None,
 ) -> None:
@@ -43,8 +44,6 @@ def render(
 
     An item that cannot be rendered is named on standard error and ends the command with 1, after the others.
     """
-    if output not in ("yaml", "json"):
-        raise typer.BadParameter("must be yaml or json", param_hint="-o")
 
     async def work() -> tuple[list[Endpoint], ManifestContext]:
         settings = region_settings(region=region, table_name=table_name, home_region=home_region)
@@ -101,13 +100,8 @@ def _context(settings: Settings, table_id: str) -> ManifestContext:
     return ManifestContext(region=settings.place.region, table_id=table_id, settings=settings.lifecycle)
 
 
-def plain_copy(manifest: Any) -> Any:
-    """The manifest without shared parts and types of its own: YAML would show them as anchors and tags."""
-    return json.loads(json.dumps(manifest))
-
-
-def _print(manifests: list[Any], output: str) -> None:
-    if output == "json":
+def _print(manifests: list[Any], output: ManifestFormat) -> None:
+    if output is ManifestFormat.JSON:
         print_json({"apiVersion": "v1", "kind": "List", "items": manifests})
         return
     print_text("".join(f"---\n{yaml_of(each)}" for each in manifests))

@@ -52,8 +52,6 @@ class Stage:
         act: Callable[[], None],
         followed: str,
         holds: Callable[[], bool],
-        *,
-        waits: bool = False,
     ) -> None:
         """Do something in the table and measure until the clusters follow."""
         began = time.perf_counter()
@@ -61,7 +59,7 @@ class Stage:
         await self.until(f"{done}: {followed}", holds)
         seconds = time.perf_counter() - began
         await acting
-        self._came_true(Step(done, followed, seconds, waits))
+        self._came_true(Step(done, followed, seconds))
 
     async def happens(
         self, done: str, act: Callable[[], None], followed: str, holds: Callable[[], bool]

@@ -19,6 +19,7 @@ from gco_stream_reconciler.cli.output import (
     console,
     grid,
     is_watched,
+    plain_copy,
     print_grid,
     print_json,
     print_json_line,
@@ -93,16 +94,7 @@ def _print(found: list[Endpoint], regions: tuple[str, ...], output: Format, *, s
     if output is Format.JSON:
         print_json(documents)
     else:
-        print_text(yaml_of(plainly(documents)))
-
-
-def plainly(value: Any) -> Any:
-    """Enumerations as the texts they are, for YAML."""
-    if isinstance(value, dict):
-        return {str(key): plainly(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [plainly(each) for each in value]
-    return str(value) if isinstance(value, str) else value
+        print_text(yaml_of(plain_copy(documents)))
 
 
 async def _watch(
@@ -153,7 +145,7 @@ class _Changes:
             self._lines(found)
             return
         for endpoint in within(found, self._regions):
-            says = plainly(document(endpoint, self._regions))
+            says = plain_copy(document(endpoint, self._regions))
             if self._told.get(endpoint.name) != says:
                 self._told[endpoint.name] = says
                 if self._output is Format.JSON:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from gco_stream_reconciler.cli.check_lines import show
 from gco_stream_reconciler.cli.checks import Check
 from gco_stream_reconciler.cli.connection import open_table
-from gco_stream_reconciler.cli.doctor import show
 from gco_stream_reconciler.cli.ending import CommandError, finish
 from gco_stream_reconciler.cli.options import HomeRegion, TableName, table_settings
 from gco_stream_reconciler.cli.output import Format, console
