@@ -96,9 +96,11 @@ class ControllerFacts:
     def leadership(self) -> LeadershipView:
         """Who leads."""
         if self.surroundings is None:
-            return LeadershipView(identity=self._identity)
+            return LeadershipView(identity=self._identity, known=False)
         elector = self.surroundings.elector
-        return LeadershipView(elector.is_leader, elector.leader_identity, self._identity)
+        return LeadershipView(
+            elector.is_leader, elector.leader_identity, self._identity, known=elector.has_seen_the_lease
+        )
 
     # --- Endpoints --------------------------------------------------------------------------------------------------
 
@@ -106,8 +108,10 @@ class ControllerFacts:
         """What the table was seen to have, and what only the cluster has; a follower knows only the latter."""
         rows = self._journal.rows()
         if self.surroundings is not None:
+            reads = self._readiness.term is not None
+            unread = "no item of it was read" if reads else "this replica does not lead and reads no items"
             for name in self.surroundings.informers.endpoint_keys() - rows.keys():
-                rows[name] = _row_of_objects(name, self._observed(self.surroundings, name))
+                rows[name] = _row_of_objects(name, self._observed(self.surroundings, name), unread)
         return list(rows.values())
 
     async def endpoint(self, name: str) -> EndpointDetail | None:
@@ -133,7 +137,7 @@ class ControllerFacts:
 
     def _row(self, name: str, endpoint: Endpoint | None, observed: Observed, region: str) -> EndpointRow:
         if endpoint is None:
-            return _row_of_objects(name, observed)
+            return _row_of_objects(name, observed, "the table has no item of it")
         return row_of(endpoint, endpoint.region_status.get(region))
 
     def _observed(self, around: Surroundings, name: str) -> Observed:
@@ -157,8 +161,8 @@ class ControllerFacts:
 # --- In the page's words ----------------------------------------------------------------------------------------------
 
 
-def _row_of_objects(name: str, observed: Observed) -> EndpointRow:
-    """An endpoint of which only the objects are known."""
+def _row_of_objects(name: str, observed: Observed, unread: str) -> EndpointRow:
+    """An endpoint of which only the objects are known. unread: why."""
     primary = next(
         (obj for ref, obj in observed.objects.items() if ref.kind == "Deployment" and ref.name == name), None
     )
@@ -168,7 +172,7 @@ def _row_of_objects(name: str, observed: Observed) -> EndpointRow:
         namespace=namespaces[0] if namespaces else "",
         replicas_ready=ready_replicas(primary),
         replicas_desired=_wanted_replicas(primary),
-        message="seen in the cluster only: this replica has not read its item",
+        message=f"seen in the cluster only: {unread}",
     )
 
 
@@ -191,7 +195,8 @@ def _planned(action: Action) -> PlannedAction:
 
 def _why(endpoint: Endpoint | None, decided: Plan, observed: Observed) -> list[str]:
     if endpoint is None:
-        return ["rule 13: the table has no item of this name; the objects go after two complete scans agree"]
+        decided_by = "two complete scans, who made them, ORPHANS and the limit per hour"
+        return [f"rule 13: the table has no item of this name; whether the objects go, {decided_by} decide"]
     said = [f"rule 14: {problem}" for problem in endpoint.problems]
     if decided.status is not None:
         said += [text for text in (decided.status.error, decided.status.message) if text]

@@ -165,8 +165,10 @@ def standing(leadership: LeadershipView, *, now: float) -> Html:
         words, tone = f"{replica(leadership.identity) or 'This replica'} leads", "good"
     elif leadership.holder:
         words, tone = f"Follows {replica(leadership.holder)}", "idle"
-    else:
+    elif leadership.known:
         words, tone = "Nobody leads", "bad"
+    else:
+        words, tone = "The leader is not known yet", "idle"
     role = element("span", words, class_=f"b {tone}", title=leadership.holder or None)
     return joined(role, element("span", "as of ", moment(now), class_="as-of"))
 

@@ -195,11 +195,12 @@ class StreamView:
 
 @dataclass(frozen=True, slots=True)
 class LeadershipView:
-    """Who leads. `holder` is "" for nobody."""
+    """Who leads. `holder` is "" for nobody; `known`: whether the lease was ever seen."""
 
     leads: bool = False
     holder: str = ""
     identity: str = ""
+    known: bool = True
 
 
 class ConsoleSource(Protocol):

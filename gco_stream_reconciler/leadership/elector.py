@@ -86,6 +86,11 @@ class LeaderElector:
         return self._leads_now()
 
     @property
+    def has_seen_the_lease(self) -> bool:
+        """Whether this process has ever seen it; before, nothing is known of a leader."""
+        return self._copy.observation is not None
+
+    @property
     def leader_identity(self) -> str:
         """Holder as this process last saw it, "" for nobody."""
         return self._copy.holder

@@ -189,9 +189,28 @@ async def test_a_follower_shows_who_leads_and_the_endpoints_that_its_cache_knows
 
         (row,) = await until("the cache is warm", rows, bool)
         assert (row["name"], row["replicas_desired"]) == ("llama", 2)
+        assert row["message"] == "seen in the cluster only: this replica does not lead and reads no items"
         found = await follower.document("/debug/endpoints/llama")
         assert found["row"]["state"] == "running"
         assert found["desired"]["name"] == "llama"
+
+
+async def test_objects_without_an_item_are_shown_as_what_they_are(writer: Writer, kubeconfig: str) -> None:
+    await asyncio.to_thread(writer.create_table)
+    async with watched(writer, kubeconfig, orphans="report") as page:
+        writer.deploy("llama", SPEC, [REGION])
+        await reported(writer, "llama", "running")
+        writer.remove("llama")
+
+        async def rows() -> Any:
+            return (await page.document("/debug/endpoints"))["endpoints"]
+
+        alone = "seen in the cluster only: no item of it was read"
+        await until("known to have none", rows, lambda found: [row["message"] for row in found] == [alone])
+        found = await page.document("/debug/endpoints/llama")
+        assert found["row"]["message"] == "seen in the cluster only: the table has no item of it"
+        (why,) = found["why"]
+        assert "ORPHANS" in why
 
 
 async def test_a_deleted_endpoint_leaves_the_page_and_the_metrics(writer: Writer, page: Page) -> None:

@@ -203,6 +203,10 @@ async def test_a_follower_says_who_leads(console: "Console") -> None:
     assert "Follows pod-b" in page.text
     console.source.leadership_view = replace(console.source.leadership_view, holder="")
     assert "Nobody leads" in (await console.ask("/")).text
+    console.source.leadership_view = replace(console.source.leadership_view, known=False)
+    page = await console.ask("/")
+    assert "The leader is not known yet" in page.text
+    assert "Nobody leads" not in page.text
 
 
 async def test_without_any_endpoint_the_page_says_so(console: "Console") -> None:
