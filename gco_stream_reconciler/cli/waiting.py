@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gco_stream_reconciler.cli.edits import BEING_DELETED
-from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, RegionStatus, State
-from gco_stream_reconciler.endpoints.moments import instant
-from gco_stream_reconciler.planning.report import is_about_current_spec
+from gco_stream_reconciler.endpoints.model import DesiredState, Endpoint, State
+from gco_stream_reconciler.planning.report import is_about_current_spec, is_younger_than_the_last_write
 
 
 class Goal(StrEnum):
@@ -124,12 +123,6 @@ def _broken(endpoint: Endpoint, goal: Goal, regions: tuple[RegionProgress, ...])
         status = endpoint.region_status.get(each.region)
         if status is None or status.state != State.ERROR or not is_about_current_spec(status, endpoint):
             continue
-        if goal is Goal.RUNNING or _said_since(status, endpoint):
+        if goal is Goal.RUNNING or is_younger_than_the_last_write(status, endpoint):
             return f"{each.region} reports an error: {status.error or status.message or 'without a reason'}"
     return None
-
-
-def _said_since(status: RegionStatus, endpoint: Endpoint) -> bool:
-    """Whether a report is younger than the last write of what is wanted, as far as either names its time."""
-    synced, updated = instant(status.last_sync), instant(endpoint.updated_at)
-    return synced is not None and updated is not None and synced > updated

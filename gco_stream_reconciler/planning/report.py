@@ -86,7 +86,12 @@ def is_about_current_spec(status: RegionStatus, endpoint: Endpoint) -> bool:
     """Whether a Region's report speaks of the spec as it is now."""
     if status.observed_spec is not None:
         return status.observed_spec == endpoint.spec_hash
-    # The predecessor's entries do not name a spec: such a one counts when it is younger than the last write.
+    # The predecessor's entries do not name a spec.
+    return is_younger_than_the_last_write(status, endpoint)
+
+
+def is_younger_than_the_last_write(status: RegionStatus, endpoint: Endpoint) -> bool:
+    """Whether a report came after the item was last written, by the two clocks; False where either time is unknown."""
     synced, updated = instant(status.last_sync), instant(endpoint.updated_at)
     return synced is not None and updated is not None and synced > updated
 
