@@ -18,6 +18,8 @@ _MOST_LOOKED_THROUGH = 32_768
 # How validation quotes an environment value. The request that is refused need not hold it: a change of replicas can be
 # refused for what the object had before.
 _QUOTED_VALUE = re.compile(r'(\.env\[[^\]]*\]\.value: [^:"]*: )(?:"(?:[^"\\]|\\.)*"|[^\s,]+)')
+# `admission webhook "NAME" denied the request: …`, `ValidatingAdmissionPolicy 'NAME' with binding 'NAME' denied request: …`
+_POLICYS_WORDS = re.compile(r"(\bdenied (?:the )?request): .*", re.DOTALL)
 
 # Possessive: an escaped backslash is never taken for a backslash and something else.
 _BACKSLASHES = r"(?:\\(?:u005[cC]|x5[cC])?+)++"
@@ -42,6 +44,11 @@ def readable(text: object, secrets: Iterable[str] = ()) -> str:
         return f"{len(said)} characters, which are not shown: they may quote values of the environment"
     line = masked(_QUOTED_VALUE.sub(rf"\1{MASK}", said), secrets)
     return shortened(escaped(line.strip()), _LONGEST_MESSAGE)
+
+
+def without_a_policys_words(text: str) -> str:
+    """A refusal without what a policy says, for where the environment that it may quote is not known."""
+    return _POLICYS_WORDS.sub(r"\1 (its words are left out: they may quote the environment)", text)
 
 
 def environment_values(manifest: object) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from gco_stream_reconciler.masking import environment_values, readable
+from gco_stream_reconciler.masking import environment_values, readable, without_a_policys_words
 from gco_stream_reconciler.planning.actions import ObjectRef
 
 KubeObject: TypeAlias = Mapping[str, Any]
@@ -125,14 +125,18 @@ def rollout_is_stalled(deployment: KubeObject) -> bool:
 def pod_refusal(deployment: KubeObject | None) -> str | None:
     """Why its Pods cannot be made (a quota, Pod Security, a policy), as one line without values of the environment.
 
-    The condition ReplicaFailure has what admission answered, at once; the progress deadline passes much later.
+    The condition ReplicaFailure has what admission answered, at once; the progress deadline passes much later. None also
+    where the condition is certainly about an older template: where the cluster has not looked at the last change, and
+    where the present template has all its Pods. The condition of an older ReplicaSet stands while the newest has none
+    (getReplicaFailures of the Deployment controller), so a policy may quote an environment that is not known any more.
     """
     condition = _condition(deployment, "ReplicaFailure", status="True")
-    if deployment is None or condition is None:
+    if deployment is None or condition is None or not _is_seen(deployment):
         return None
-    # A policy may quote the environment of the Pod that it refuses, which is that of the template.
-    said = readable(condition.get("message") or "", environment_values(deployment))
-    return said or "the Deployment does not say why"
+    if int(_status(deployment).get("updatedReplicas") or 0) >= live_replicas(deployment):
+        return None
+    said = without_a_policys_words(str(condition.get("message") or ""))
+    return readable(said, environment_values(deployment)) or "the Deployment does not say why"
 
 
 def _condition(deployment: KubeObject | None, kind: str, *, status: str) -> Mapping[str, Any] | None:
