@@ -22,7 +22,7 @@ from gco_stream_reconciler.errors import (
     ThrottledError,
     UnavailableError,
 )
-from gco_stream_reconciler.masking import environment_values, readable
+from gco_stream_reconciler.masking import environment_values, readable, without_a_policys_words
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # The API server answers an ill-typed or undeclared field in an apply with status 500 and this message.
@@ -42,6 +42,13 @@ class Call:
     def secrets(self) -> frozenset[str]:
         """Every environment value that was sent: the API server's refusals may quote them."""
         return environment_values(self.body)
+
+    @property
+    def is_about_unsent_environment(self) -> bool:
+        """Whether a policy judges, and may quote, environment that was not sent: a Deployment's, without its template."""
+        spec = self.body.get("spec") if isinstance(self.body, Mapping) else None
+        sent = isinstance(spec, Mapping) and "template" in spec
+        return self._place[1] == "deployments" and not sent
 
     @property
     def permission(self) -> str:
@@ -82,7 +89,10 @@ _CLASSES: Mapping[int, type[ReconcilerError]] = {
 def error_of(call: Call, status: int, body: bytes, *, retry_after: str | None = None) -> ReconcilerError:
     """The error for an answer that is not 2xx; its body may be a Status object, plain text or nothing."""
     answer = _status_object(body)
-    said = readable(answer.get("message") or body.decode("utf-8", "replace") or "no message", call.secrets)
+    said = str(answer.get("message") or body.decode("utf-8", "replace") or "no message")
+    if call.is_about_unsent_environment:
+        said = without_a_policys_words(said)
+    said = readable(said, call.secrets)
     what = f"{call} answered {status}: {said}"
     details = answer.get("details")
     details = details if isinstance(details, dict) else {}

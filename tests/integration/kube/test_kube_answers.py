@@ -129,6 +129,41 @@ def test_a_message_holds_no_environment_value_that_was_sent() -> None:
         assert 'Invalid value: "***": 1' in message
 
 
+DENIED = 'admission webhook "policy" denied the request: TOKEN=hf_secret is no reference'
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("PATCH", {"spec": {"replicas": 3}}),
+        ("PATCH", [{"op": "replace"}]),
+        ("DELETE", {"kind": "DeleteOptions"}),
+    ],
+)
+def test_a_policys_words_about_an_environment_that_was_not_sent_are_left_out(
+    method: str, body: object
+) -> None:
+    call = Call(method, PATCH.path, body=body)
+    message = str(error_of(call, 403, json.dumps(failure(403, "Forbidden", DENIED)).encode()))
+    assert 'admission webhook "policy" denied the request (its words are left out' in message
+    assert "hf_secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (PATCH.path, {"spec": {"template": {"spec": {"containers": [{"env": []}]}}}}),
+        ("/api/v1/namespaces/rec/services/a", {"spec": {}}),
+    ],
+)
+def test_a_policys_words_are_said_where_all_that_they_may_quote_was_sent(path: str, body: object) -> None:
+    denied = 'admission webhook "policy" denied the request: label team is required'
+    error = error_of(
+        Call("PATCH", path, body=body), 403, json.dumps(failure(403, "Forbidden", denied)).encode()
+    )
+    assert denied in str(error)
+
+
 def test_a_message_is_one_printable_line_of_bounded_length() -> None:
     line = readable("a\nb\x1b[31m\u202e" + "x" * 10_000)
     assert line.startswith("a\\nb\\x1b[31m\\u202e")
