@@ -83,12 +83,23 @@ def judged_readers(
         yield fail("stream readers", found, remedy)
     else:
         yield ok("stream readers", found)
+    yield from _own_stream(home, replicas, region=region, read_region=read_region)
+
+
+def _own_stream(home: str, replicas: Collection[str], *, region: str, read_region: str) -> Iterator[Check]:
+    """Whether `region` reads the stream that is meant for it: that of its own replica, else the home Region's."""
+    own = "" if region in {home, *replicas} else f"add a replica in {region} and "
     if read_region not in {home, *replicas}:
         found = f"STREAM_REGION is {read_region}, where the table in {home} has no replica"
         remedy = (
             f"add a replica in {read_region}, or leave STREAM_REGION empty: then the stream in {home} is read"
         )
         yield fail("replica", found, remedy)
+    elif read_region not in {home, region}:
+        found = f"{region} reads the stream in {read_region}, which has a reader of its own"
+        yield fail(
+            "replica", found, f"{own}set STREAM_REGION={region}: a stream of a global table takes one reader"
+        )
     elif region in replicas and read_region != region:
-        remedy = f"set STREAM_REGION={region}"
-        yield warn("replica", f"{region} has a replica, but the stream in {read_region} is read", remedy)
+        found = f"{region} has a replica, but the stream in {read_region} is read"
+        yield warn("replica", found, f"set STREAM_REGION={region}")

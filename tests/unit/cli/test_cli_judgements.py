@@ -94,6 +94,26 @@ def test_a_stream_is_read_at_home_or_at_a_replica(region: str) -> None:
     assert "ap-south-1" in checks["replica"].remedy
 
 
+@pytest.mark.parametrize(
+    ("region", "remedy"),
+    [
+        ("ap-south-1", "add a replica in ap-south-1 and set STREAM_REGION=ap-south-1"),
+        ("sa-east-1", "set STREAM_REGION=sa-east-1"),
+        (HOME, f"set STREAM_REGION={HOME}"),
+    ],
+)
+def test_a_region_cannot_share_the_stream_of_another_ones_replica(region: str, remedy: str) -> None:
+    """On a global table a stream has one reader, and the Region of the replica has a controller of its own."""
+    found = table(Replicas=[{"RegionName": "eu-west-1"}, {"RegionName": "sa-east-1"}])
+    checks = {
+        check.name: check
+        for check in judged_readers(found, [HOME], home=HOME, region=region, read_region="eu-west-1")
+    }
+    assert checks["replica"].verdict is CheckVerdict.FAIL
+    assert checks["replica"].found == f"{region} reads the stream in eu-west-1, which has a reader of its own"
+    assert checks["replica"].remedy.startswith(f"{remedy}: ")
+
+
 def test_a_region_that_reads_its_replica_has_nothing_to_mend() -> None:
     found = table(Replicas=[{"RegionName": "eu-west-1"}])
     checks = judged_readers(found, [], home=HOME, region="eu-west-1", read_region="eu-west-1")
