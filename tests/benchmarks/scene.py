@@ -1,6 +1,7 @@
 """A table, a cluster and the controller between them, with so many endpoints standing."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -121,10 +122,12 @@ class Reactions:
             self._scene.cluster.listeners.remove(self._seen)
 
     async def _write(self, rate: float, seconds: float) -> None:
-        start = time.monotonic()
+        start, chance = time.monotonic(), random.Random(2)
         async with asyncio.TaskGroup() as group:
             for number in range(max(1, int(rate * seconds))):
-                await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
+                # Anywhere in its turn: at whole seconds every write would meet the poll in the same phase.
+                due = start + (number + chance.random()) / rate
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
                 self._scene.marks += 1
                 # A prime step visits every endpoint before the first comes again.
                 name = self._scene.names[self._scene.marks * _STEP % len(self._scene.names)]
